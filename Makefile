@@ -1,0 +1,48 @@
+# Every command a developer or a CI job needs. `make` alone lists them.
+SHELL := /bin/bash
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest
+# A native deadlock ignores pytest's own time limit: end the run from outside.
+LIMIT := timeout --foreground --kill-after=60
+
+.PHONY: help setup setup-demo setup-test demo test test-slow check bench gpu clean
+
+help: ## list these commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
+
+setup: setup-test ## system packages, .venv, pinned Python packages (once; later runs only check)
+
+setup-demo:
+	@scripts/setup demo
+
+setup-test:
+	@scripts/setup test
+
+demo: setup-demo ## real samples served, shown and measured (EXIT=1: end after the table)
+	@$(BIN)/napari-cuda demo $(if $(EXIT),--exit)
+
+test: setup-test ## make check, then every test that is neither slow nor needs a GPU
+	@$(MAKE) check
+	@$(LIMIT) 1200 scripts/with-display $(PYTEST) -m "not slow and not gpu" $(ARGS)
+
+test-slow: setup-test ## the tests that take minutes
+	@$(LIMIT) 2400 scripts/with-display $(PYTEST) -m "slow and not gpu" $(ARGS)
+
+check: setup-test ## ruff, formatting, mypy --strict, import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet . || { echo "check: not formatted; run: $(BIN)/ruff format ."; exit 1; }
+	@$(BIN)/mypy --strict src
+	@report=$$($(BIN)/lint-imports --no-logo --cache-dir .import_linter_cache 2>&1) \
+	    && echo "Import contracts: kept" || { echo "$$report"; exit 1; }
+
+bench: setup-demo ## what each stage costs, and the whole chain against the slowest stage
+	@$(BIN)/python benchmarks/first_light.py $(ARGS)
+
+gpu: setup-demo ## the tests that need a real GPU; a skipped one fails
+	@$(PYTEST) -m gpu --no-skips $(ARGS)
+
+clean: ## remove .venv, caches and build outputs
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist demo.png
+	@find src tests benchmarks examples -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

@@ -1,0 +1,76 @@
+"""The public Python API: `connect` to a server, `serve` a scene."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from napari_cuda import settings
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+    from napari_cuda.client.headless import RemoteViewer
+    from napari_cuda.client.qt.window import StreamedViewer
+    from napari_cuda.server.app import Server
+
+
+@overload
+def connect(url: str, *, window: Literal[True] = True, token: str | None = None, timeout_s: float = 30.0) -> StreamedViewer: ...
+@overload
+def connect(url: str, *, window: Literal[False], token: str | None = None, timeout_s: float = 30.0) -> RemoteViewer: ...
+def connect(
+    url: str, *, window: bool = True, token: str | None = None, timeout_s: float = 30.0
+) -> StreamedViewer | RemoteViewer:
+    """Connect to the server at `url` (as `napari-cuda serve` printed it) and return its viewer.
+
+    With a window: the napari viewer whose canvas shows the stream; show it with `napari.run()`.
+    Without: the same viewer model for scripts, with `sync()`, `screenshot()` and `close()`.
+    Raises ConfigError for an address that is none, ConnectError if the server cannot be
+    reached or refuses us.
+    """
+    from napari_cuda.client.config import ClientConfig  # noqa: PLC0415 -- the client extra may be absent
+
+    config = ClientConfig.from_url(url, token=token)
+    client = f"napari-cuda {__import__('napari_cuda').__version__}"
+    if window:
+        from napari_cuda.client.qt.window import connect_window  # noqa: PLC0415 -- needs Qt
+
+        return connect_window(config, timeout_s=timeout_s, client=client)
+    from napari_cuda.client.headless import connect_headless  # noqa: PLC0415 -- needs napari
+
+    return connect_headless(config, timeout_s=timeout_s, client=client)
+
+
+def serve(
+    target: str | Path | Iterable[str | Path] | ViewerModel = (),
+    *,
+    on_ready: Callable[[Server], None] = lambda server: None,
+    **options: Any,
+) -> None:
+    """Serve paths, or a viewer model, from this process until interrupted. Blocks the main thread.
+
+    `options` are the fields of `ServerConfig` (host, port, roots, size, frame_rate, token …).
+    `on_ready` gets the server once it answers: its `connect_url` is what a client needs.
+    Raises ConfigError, StartupError or DataError in one line.
+    """
+    prepare_server_process()
+    from napari_cuda.server.config import ServerConfig  # noqa: PLC0415 -- the environment comes first
+    from napari_cuda.server.lifecycle import serve as serve_until_interrupted  # noqa: PLC0415
+
+    paths, viewer = _targets(target)
+    serve_until_interrupted(ServerConfig(**options), paths, viewer, on_ready=on_ready)
+
+
+def prepare_server_process() -> None:
+    """Set the environment that rendering needs; must come before napari is imported."""
+    settings.prepare_headless_process(settings.server_napari_config())
+
+
+def _targets(target: Any) -> tuple[list[str], Any]:
+    if isinstance(target, (str, Path)):
+        return [str(target)], None
+    if hasattr(target, "layers"):
+        return [], target
+    return [str(path) for path in target], None

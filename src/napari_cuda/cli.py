@@ -1,0 +1,186 @@
+"""The command line: `napari-cuda serve | connect | demo | snapshot | doctor`."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+
+from napari_cuda import __version__, settings
+from napari_cuda.protocol.errors import ConfigError, NapariCudaError
+
+if TYPE_CHECKING:
+    from napari_cuda.server.app import Server
+
+app = typer.Typer(
+    name="napari-cuda",
+    help="napari, rendered where the data is.\n\nOn the machine with the data:  [bold]napari-cuda serve DATA[/bold]\n\n"
+    "On your laptop:  [bold]napari-cuda connect URL[/bold], with the URL that serve printed.",
+    rich_markup_mode="rich",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+out = Console(soft_wrap=True)
+err = Console(stderr=True, soft_wrap=True)
+
+
+@contextmanager
+def _one_line_errors() -> Iterator[None]:
+    """Turn what the program raises on purpose into one line and exit status 1."""
+    try:
+        yield
+    except NapariCudaError as error:
+        err.print(f"[bold red]error:[/bold red] {error}", highlight=False, markup=True)
+        raise typer.Exit(1) from None
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, cross, height = text.lower().partition("x")
+    if not (cross and width.isdecimal() and height.isdecimal()):
+        raise ConfigError(f"size {text!r} is not WIDTHxHEIGHT, such as 1280x720")
+    return int(width), int(height)
+
+
+def _log(level: str | None = None) -> None:
+    chosen = (level or settings.load_settings().log_level).upper()
+    logging.basicConfig(level="WARNING", format="%(message)s", handlers=[RichHandler(console=err, show_path=False)])
+    logging.getLogger("napari_cuda").setLevel(chosen)
+
+
+@app.callback(invoke_without_command=True)
+def main(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
+    """Options before the command."""
+    if version:
+        out.print(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def serve(
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(help="Files, folders or stores to open; sample:NAME for one of napari's samples. None: empty."),
+    ] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on; anything but loopback needs TLS.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 takes any free one.")] = 8765,
+    root: Annotated[
+        list[Path] | None, typer.Option(help="Serve only files below this folder (may be given several times).")
+    ] = None,
+    size: Annotated[str, typer.Option(help="Canvas size until a window connects, WIDTHxHEIGHT.")] = "1280x720",
+    fps: Annotated[float, typer.Option(help="Most frames per second.")] = 60.0,
+    tls_cert: Annotated[Path | None, typer.Option(help="TLS certificate (PEM).")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="TLS private key (PEM).")] = None,
+    announce: Annotated[str | None, typer.Option(help="'json': print url, token, pid and port as one line.")] = None,
+) -> None:
+    """Render data here, without a display, and stream it to napari windows elsewhere.
+
+    Prints the exact line to run on the other machine. Listens on this machine only, with a
+    fresh token: from elsewhere use an SSH tunnel ([bold]ssh -L 8765:127.0.0.1:8765 HOST[/bold]).
+    """
+    with _one_line_errors():
+        _log()
+        if announce not in (None, "json"):
+            raise ConfigError(f"--announce {announce!r} is not known: use --announce json")
+        from napari_cuda import api
+
+        token = settings.load_settings().token
+        api.serve(
+            paths or [],
+            on_ready=lambda server: _announce(server, as_json=announce == "json"),
+            host=host,
+            port=port,
+            roots=tuple(root or ()),
+            size=_size(size),
+            frame_rate=fps,
+            tls_certificate=tls_cert,
+            tls_key=tls_key,
+            **({"token": token.get_secret_value()} if token else {}),
+        )
+
+
+def _announce(server: Server, *, as_json: bool) -> None:
+    if as_json:
+        facts = {"url": server.url, "token": server.config.token, "pid": os.getpid(), "port": server.port}
+        out.file.write(json.dumps(facts) + "\n")
+        out.file.flush()
+        return
+    layers = ", ".join(layer.name for layer in server.viewer.layers) or "an empty scene"
+    out.print(f"[bold]serving[/bold] {layers}", highlight=False)
+    out.print(f"  rendered by {server.renderer}", highlight=False)
+    out.print(f"  url    {server.url}", highlight=False)
+    out.print(f"  token  {server.config.token}", highlight=False)
+    out.print(f"\nconnect with\n  [bold]napari-cuda connect '{server.connect_url}'[/bold]", highlight=False)
+    if server.config.loopback:
+        out.print(f"from another machine, first:  ssh -L {server.port}:127.0.0.1:{server.port} THIS_HOST", highlight=False)
+    out.print("\nCtrl-C ends the server.")
+
+
+@app.command()
+def connect(
+    url: Annotated[str, typer.Argument(help="The URL that `napari-cuda serve` printed, token included.")],
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for the server.")] = 30.0,
+) -> None:
+    """Open the napari window of a scene that is served elsewhere."""
+    with _one_line_errors():
+        _log()
+        import napari
+
+        from napari_cuda import api
+
+        viewer = api.connect(url, timeout_s=timeout)
+        try:
+            napari.run()
+        finally:
+            viewer.leave()
+
+
+@app.command()
+def snapshot(
+    source: Annotated[str, typer.Argument(help="URL of a running server, or what `serve` takes: a path, sample:NAME.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The picture to write, .png.")],
+    size: Annotated[str | None, typer.Option(help="Canvas size, WIDTHxHEIGHT.")] = None,
+    ndisplay: Annotated[int | None, typer.Option(help="2 or 3 displayed dimensions.", min=2, max=3)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print size, revision, layers and timings as JSON.")] = False,
+) -> None:
+    """Write the exact picture of a scene."""
+    with _one_line_errors():
+        _log("warning")
+        from napari_cuda import snapshot as snapshots
+
+        report = snapshots.take(source, output, size=_size(size) if size else None, ndisplay=ndisplay)
+        if as_json:
+            out.file.write(json.dumps(report) + "\n")
+        else:
+            width, height = report["size"]
+            out.print(f"wrote {output}: {width} x {height} pixels, {len(report['layers'])} layers", highlight=False)
+
+
+@app.command()
+def demo(
+    exit_after: Annotated[bool, typer.Option("--exit", help="End after the table.")] = False,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where the picture goes.")] = Path("demo.png"),
+) -> None:
+    """Serve real samples and use them: in a window if there is a display, else in a scripted session."""
+    with _one_line_errors():
+        _log("warning")
+        from napari_cuda import demo as demos
+
+        demos.run(out, output, exit_after=exit_after)
+
+
+@app.command()
+def doctor() -> None:
+    """Say what this machine has for serving and for connecting, and what is missing."""
+    with _one_line_errors():
+        from napari_cuda import doctor as doctors
+
+        raise typer.Exit(0 if doctors.report(out) else 1)

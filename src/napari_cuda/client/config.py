@@ -1,0 +1,47 @@
+"""ClientConfig: where to connect and as whom, parsed once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from urllib.parse import parse_qs, urlsplit
+
+from napari_cuda.protocol.errors import ConfigError
+
+_SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
+
+
+@dataclass(frozen=True, slots=True)
+class ClientConfig:
+    """Options of `connect`. `base` is the WebSocket address without path or token."""
+
+    base: str
+    token: str = field(repr=False)
+    connect_timeout_s: float = 10.0
+
+    @classmethod
+    def from_url(cls, url: str, *, token: str | None = None) -> ClientConfig:
+        """Parse the URL that `serve` printed; ConfigError in one line if it is none.
+
+        The token comes from `?token=` or the argument.
+        """
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        scheme = _SCHEMES.get(parts.scheme)
+        try:
+            port = parts.port
+        except ValueError:
+            port = -1
+        if scheme is None or not parts.hostname or port == -1:
+            raise ConfigError(f"{url!r} is not a server address: expected http://HOST:PORT/?token=TOKEN")
+        found = token or parse_qs(parts.query).get("token", [""])[0]
+        if not found:
+            raise ConfigError(f"{url!r} has no token: use the whole URL that `napari-cuda serve` printed")
+        return cls(base=f"{scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}", token=found)
+
+    @property
+    def state_url(self) -> str:
+        """Address of the state socket."""
+        return f"{self.base}/ws/state"
+
+    def pixels_url(self, viewer: str) -> str:
+        """Address of the pixel socket of a viewer."""
+        return f"{self.base}/ws/pixels?viewer={viewer}"

@@ -1,0 +1,194 @@
+"""ControlStateContext: what the server says, what the user set, and what is still in between.
+
+The user's controls are optimistic: a set value shows at once and travels as an absolute,
+idempotent intent. Until its ack, what the server says about the same property is remembered
+but not shown, so that a slider never jumps back under the hand. A refusal brings the
+server's value back and says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from napari_cuda.protocol import messages as m
+from napari_cuda.protocol.properties import Scope
+from napari_cuda.protocol.wire_types import Wire
+
+LAYER_PREFIX = "layer:"
+
+
+def layer_object(layer: str) -> str:
+    """Return the name under which a layer's properties are kept."""
+    return LAYER_PREFIX + layer
+
+
+@dataclass(slots=True)
+class _Pending:
+    value: Wire
+    intent: int | None = None
+    """None until it is sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """Properties of an object that must show the server's values again, and why, if refused."""
+
+    target: str
+    values: m.Values
+    reasons: tuple[str, ...] = ()
+
+
+class ControlStateContext:
+    """Owner: GUI thread. Pure.
+
+    `target` is `dims`, `camera`, `view`, `scene` or `layer:<id>`.
+    """
+
+    def __init__(self) -> None:
+        self.ready = False
+        """False until the first snapshot: intents are gated."""
+        self.revision = 0
+        """Newest revision the server told."""
+        self._mirror: dict[str, m.Values] = {}
+        self._pending: dict[tuple[str, str], _Pending] = {}
+        self._commands: dict[int, str] = {}
+        self._numbers = 0
+        self._acked = 0
+        self._acked_revision = 0
+
+    # --- outwards -----------------------------------------------------------------------
+
+    def set_local(self, target: str, name: str, value: Wire) -> bool:
+        """Note that the user set a property; False if it has that value already."""
+        key = (target, name)
+        pending = self._pending.get(key)
+        known = pending.value if pending is not None else self._mirror.get(target, {}).get(name)
+        if known == value and (pending is not None or name in self._mirror.get(target, {})):
+            return False
+        self._pending[key] = _Pending(value)
+        return True
+
+    def command(self, name: str, args: dict[str, Wire]) -> m.Command:
+        """Return a command with a number of its own."""
+        self._commands[self._next_number()] = name
+        return m.Command(self._numbers, name, args)
+
+    def take_intents(self) -> list[m.PropertyIntent]:
+        """Return one intent per object for all that was set since the last call, in order."""
+        if not self.ready:
+            return []
+        by_target: dict[str, m.Values] = {}
+        for (target, name), pending in self._pending.items():
+            if pending.intent is None:
+                by_target.setdefault(target, {})[name] = pending.value
+        intents: list[m.PropertyIntent] = []
+        for target, values in by_target.items():
+            number = self._next_number()
+            for name in values:
+                self._pending[target, name].intent = number
+            intents.append(_intent(number, target, values))
+        return intents
+
+    # --- inwards ------------------------------------------------------------------------
+
+    def begin(self, snapshot: m.SceneSnapshot) -> None:
+        """Take over a snapshot: the mirror starts anew, intents may flow.
+
+        What was set but never acknowledged is sent (again); what concerned layers that are
+        gone is dropped.
+        """
+        self._mirror = {
+            Scope.SCENE: dict(snapshot.scene),
+            Scope.DIMS: dict(snapshot.dims),
+            Scope.CAMERA: dict(snapshot.camera),
+            Scope.VIEW: dict(snapshot.view),
+        } | {layer_object(state.spec.layer): dict(state.values) for state in snapshot.layers}
+        self._pending = {
+            key: _Pending(pending.value) for key, pending in self._pending.items() if key[0] in self._mirror
+        }
+        self.revision = snapshot.revision
+        self.ready = True
+
+    def mirror(self, target: str, values: m.Values, revision: int) -> m.Values:
+        """Remember what the server says; return what of it to show now."""
+        self.revision = max(self.revision, revision)
+        self._mirror.setdefault(target, {}).update(values)
+        return {name: value for name, value in values.items() if (target, name) not in self._pending}
+
+    def forget(self, target: str) -> None:
+        """Drop an object that is gone."""
+        self._mirror.pop(target, None)
+        self._pending = {key: pending for key, pending in self._pending.items() if key[0] != target}
+
+    def known(self, target: str) -> m.Values:
+        """Return what to show of an object: the server's values, but for what is pending."""
+        values = dict(self._mirror.get(target, {}))
+        for (pending_target, name), pending in self._pending.items():
+            if pending_target == target:
+                values[name] = pending.value
+        return values
+
+    def acked(self, ack: m.Ack) -> list[Restore]:
+        """Settle the intents up to `ack.intent`; return what must show other values."""
+        self._acked = max(self._acked, ack.intent)
+        self._acked_revision = max(self._acked_revision, ack.revision)
+        reasons = {(refusal.intent, refusal.name): refusal.reason for refusal in ack.refused}
+        restored: dict[str, m.Values] = {}
+        why: dict[str, list[str]] = {}
+        for (target, name), pending in list(self._pending.items()):
+            if pending.intent is None or pending.intent > ack.intent:
+                continue
+            del self._pending[target, name]
+            value = self._mirror.get(target, {}).get(name)
+            reason = reasons.pop((pending.intent, name), None)
+            if reason is not None:
+                why.setdefault(target, []).append(reason)
+            if reason is not None or value != pending.value:
+                restored.setdefault(target, {})[name] = value
+        restores = [Restore(target, values, tuple(why.get(target, ()))) for target, values in restored.items()]
+        restores += [Restore("", {}, (reason,)) for (number, _), reason in reasons.items() if number in self._commands]
+        self._commands = {number: name for number, name in self._commands.items() if number > ack.intent}
+        return restores
+
+    def timed_out(self, intents: Iterable[int]) -> list[Restore]:
+        """Give up on intents that nobody acknowledged."""
+        late = set(intents)
+        restored: dict[str, m.Values] = {}
+        for (target, name), pending in list(self._pending.items()):
+            if pending.intent in late:
+                del self._pending[target, name]
+                restored.setdefault(target, {})[name] = self._mirror.get(target, {}).get(name)
+        return [
+            Restore(target, values, ("the server did not answer in time",)) for target, values in restored.items()
+        ]
+
+    # --- synchronisation ----------------------------------------------------------------
+
+    @property
+    def newest_intent(self) -> int:
+        """Number of the newest intent or command sent."""
+        return self._numbers
+
+    @property
+    def settled_revision(self) -> int | None:
+        """Revision that includes everything set so far, or None while acks are missing."""
+        if self._pending or self._acked < self._numbers:
+            return None
+        return max(self._acked_revision, self.revision)
+
+    def _next_number(self) -> int:
+        self._numbers += 1
+        return self._numbers
+
+
+def _intent(number: int, target: str, values: m.Values) -> m.PropertyIntent:
+    if target.startswith(LAYER_PREFIX):
+        return m.LayerIntent(number, target.removeprefix(LAYER_PREFIX), values)
+    kinds: dict[str, type[m.DimsIntent | m.CameraIntent | m.ViewIntent | m.SceneIntent]] = {
+        Scope.DIMS: m.DimsIntent,
+        Scope.CAMERA: m.CameraIntent,
+        Scope.VIEW: m.ViewIntent,
+        Scope.SCENE: m.SceneIntent,
+    }
+    return kinds[target](number, values)

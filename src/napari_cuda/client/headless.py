@@ -1,0 +1,145 @@
+"""RemoteViewer: the mirrored viewer model without a window, for scripts and tests."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from napari.components import ViewerModel
+from pydantic import PrivateAttr
+
+from napari_cuda.client.config import ClientConfig
+from napari_cuda.client.loop import ClientStreamLoop
+from napari_cuda.client.loop_state import ClientLoopState
+from napari_cuda.client.mirror.viewer_mirror import ViewerMirror
+from napari_cuda.client.remote_session import RemoteSession
+from napari_cuda.client.telemetry import ClientMetrics
+from napari_cuda.protocol.packet import PacketHeader
+
+log = logging.getLogger(__name__)
+
+
+class RemoteViewer(ViewerModel):
+    """A napari viewer model whose scene is on a server.
+
+    `layers`, `dims`, `scene.camera` … are as in napari: setting them steers the server.
+    What the server or others changed is taken in by `sync` and `pump`. Use it from one
+    thread; close it, or use it as a context manager.
+    """
+
+    _session: RemoteSession = PrivateAttr()
+
+    @property
+    def revision(self) -> int:
+        """Revision of the newest received picture."""
+        return self._session.revision
+
+    @property
+    def metrics(self) -> ClientMetrics:
+        """Counters and stage times of this client."""
+        return self._session.metrics
+
+    def sync(self, timeout_s: float = 10.0) -> int:
+        """Return the revision once all that was set is acknowledged and on a received frame."""
+        return self._session.sync(timeout_s)
+
+    def pump(self, timeout_s: float = 0.0) -> None:
+        """Take in what the server sent, for `timeout_s`."""
+        self._session.pump(timeout_s)
+
+    def screenshot(self, timeout_s: float = 30.0) -> npt.NDArray[np.uint8]:
+        """Return the exact picture of the present state: (H, W, 4) uint8 RGBA."""
+        return self._session.screenshot(timeout_s)
+
+    def close(self) -> None:
+        """Leave the server."""
+        self._session.close()
+        self._layer_slicer.shutdown()
+
+    def __enter__(self) -> RemoteViewer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class HeadlessHost:
+    """The loop's host in a script: calls wait in a mailbox until the script lets them run.
+
+    Owner: the script's thread. Bound: at most the ack window of pictures plus the state
+    messages, which the server replaces by a snapshot when nobody reads.
+    """
+
+    def __init__(self) -> None:
+        self._arrived = threading.Condition()
+        self._calls: deque[Callable[[], None]] = deque()
+        self._loop: ClientStreamLoop | None = None
+
+    def attach(self, loop: ClientStreamLoop) -> None:
+        """Give the host the loop it wakes."""
+        self._loop = loop
+
+    def post(self, call: Callable[[], None]) -> None:
+        """Queue a call; any thread."""
+        with self._arrived:
+            self._calls.append(call)
+            self._arrived.notify()
+
+    def schedule_wake(self, due_s: float) -> None:
+        """A picture waits; in a script it is due at once."""
+        if self._loop is not None:
+            self.post(self._loop.present)
+
+    def request_draw(self) -> bool:
+        """Nothing to draw on."""
+        return False
+
+    def presented(self, header: PacketHeader) -> None:
+        """Nothing waits for it here: `wait_until` looks."""
+
+    def notify(self, text: str) -> None:
+        """Tell the script's log."""
+        log.warning("%s", text)
+
+    def wait_until(self, done: Callable[[], bool], timeout_s: float) -> bool:
+        """Run what arrives until `done()`; False if it did not become so in time."""
+        until_s = time.monotonic() + timeout_s
+        while True:
+            with self._arrived:
+                calls = list(self._calls)
+                self._calls.clear()
+            for call in calls:
+                call()
+            if done():
+                return True
+            with self._arrived:
+                left_s = until_s - time.monotonic()
+                if left_s <= 0:
+                    return False
+                self._arrived.wait_for(lambda: self._calls, left_s)
+
+
+def connect_headless(config: ClientConfig, *, timeout_s: float, client: str) -> RemoteViewer:
+    """Connect and return the mirrored viewer; ConnectError in one line if that fails."""
+    viewer = RemoteViewer()
+    host = HeadlessHost()
+    state = ClientLoopState()
+
+    def send(intents: Any) -> None:
+        loop.send(intents)
+
+    mirror = ViewerMirror(viewer, state.control, send=send, notify=host.notify, defer=host.post, own_canvas=False)
+    loop = ClientStreamLoop(config, host, mirror, state, client=client)
+    host.attach(loop)
+    viewer._session = RemoteSession(loop, mirror, host)
+    viewer._session.open(timeout_s)
+    return viewer

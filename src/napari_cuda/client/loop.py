@@ -1,0 +1,168 @@
+"""ClientStreamLoop: the client's collaborators, wired; what happens on the GUI thread."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from napari_cuda.client.config import ClientConfig
+from napari_cuda.client.decode.pyav import PyAVPipeline
+from napari_cuda.client.loop_state import ClientLoopState, LoopPhase
+from napari_cuda.client.mirror.viewer_mirror import ViewerMirror
+from napari_cuda.client.net.pixel_receiver import PixelReceiver, ReceiveController
+from napari_cuda.client.net.state_channel import StateChannel, StateController, StateEvents
+from napari_cuda.client.playout.frame import ExactPicture, SubmittedFrame
+from napari_cuda.client.playout.presenter import FixedLatencyPresenter
+from napari_cuda.client.telemetry import ClientMetrics
+from napari_cuda.protocol import messages as m
+from napari_cuda.protocol.packet import PacketHeader
+from napari_cuda.protocol.session import AckTimedOut
+
+log = logging.getLogger(__name__)
+
+_MOST_TIMED_INTENTS = 1024
+"""Intents whose way to the screen is being timed; more means that nothing is shown at all."""
+
+
+class Host(Protocol):
+    """Where the loop lives: a Qt window, or a script without one."""
+
+    def post(self, call: Callable[[], None]) -> object:
+        """Run `call` on the GUI thread, in order; from any thread."""
+
+    def schedule_wake(self, due_s: float) -> None:
+        """Call the loop's `present` on the GUI thread at `due_s` (perf_counter); from any thread."""
+
+    def request_draw(self) -> bool:
+        """Have the newest picture drawn soon; False if there is nothing to draw on."""
+
+    def presented(self, header: PacketHeader) -> None:
+        """A picture is on screen."""
+
+    def notify(self, text: str) -> None:
+        """Tell the user one line."""
+
+
+class ClientStreamLoop:
+    """Owner: GUI thread, except `schedule_next_wake` and what the pipeline calls."""
+
+    def __init__(
+        self, config: ClientConfig, host: Host, mirror: ViewerMirror, state: ClientLoopState, *, client: str
+    ) -> None:
+        self.state = state
+        self.metrics = ClientMetrics()
+        self.presenter = FixedLatencyPresenter()
+        self.pipeline = PyAVPipeline(
+            present=self._submit,
+            on_unchanged=lambda header: host.post(lambda: self.unchanged(header)),
+            request_keyframe=lambda: self.receiver.request_keyframe("decoder lost its reference"),
+            metrics=self.metrics,
+        )
+        self.receiver = PixelReceiver(self.pipeline, self.metrics, self._on_closed, host.post)
+        self.channel = StateChannel(
+            client, StateEvents(self._on_welcome, self._on_message, self._on_closed), host.post
+        )
+        self.state_controller = StateController(config, self.channel)
+        self.receive_controller: ReceiveController | None = None
+        self.frame: SubmittedFrame | None = None
+        self._config = config
+        self._host = host
+        self._mirror = mirror
+        self._undrawn: PacketHeader | None = None
+        self._intent_times: dict[int, float] = {}
+
+    # --- pictures -----------------------------------------------------------------------
+
+    def _submit(self, frame: SubmittedFrame) -> None:
+        """Decode thread: hand a picture to the presenter."""
+        if self.presenter.submit(frame):
+            self.schedule_next_wake()
+
+    def schedule_next_wake(self) -> None:
+        """Have `present` called when the next picture is due. Any thread."""
+        due_s = self.presenter.next_due_s()
+        if due_s is not None:
+            self._host.schedule_wake(due_s)
+
+    def present(self) -> None:
+        """Take the picture that is due and have it drawn."""
+        now_s = time.perf_counter()
+        frame = self.presenter.take_due(now_s)
+        if frame is None:
+            return
+        self.metrics.observe("present_wait", now_s - frame.decoded_s)
+        self.frame = frame
+        self._undrawn = frame.header
+        if not self._host.request_draw():
+            self.drawn()
+
+    def draw(self, paint: Callable[[SubmittedFrame | None], object]) -> None:
+        """Draw the newest picture with `paint`; called whenever the canvas is drawn."""
+        began_s = time.perf_counter()
+        paint(self.frame)
+        self.metrics.observe("draw", time.perf_counter() - began_s)
+
+    def unchanged(self, header: PacketHeader) -> None:
+        """The server says that the newest picture is also that of a newer revision."""
+        self.present()
+        if self._undrawn is not None:
+            self._undrawn = header
+        else:
+            self._shown(header)
+
+    def drawn(self) -> None:
+        """The newest picture is on screen: tell the server, so that the next may come."""
+        header, self._undrawn = self._undrawn, None
+        if header is None or self.frame is None:
+            return
+        self.state.shown.frames += 1
+        self.metrics.count("frames_shown")
+        self._shown(header)
+
+    def _shown(self, header: PacketHeader) -> None:
+        self.receiver.ack(header.seq)
+        shown = self.state.shown
+        shown.revision = max(shown.revision, header.revision)
+        if self.frame is not None and isinstance(self.frame.picture, ExactPicture):
+            shown.exact_revision = max(shown.exact_revision, header.revision)
+        if header.input_id > shown.input_id:
+            shown.input_id = header.input_id
+            self._time_input(header.input_id)
+        self._host.presented(header)
+
+    def _time_input(self, input_id: int) -> None:
+        sent_s = self._intent_times.get(input_id)
+        if sent_s is not None:
+            self.metrics.observe("input_to_photon", time.perf_counter() - sent_s)
+        self._intent_times = {intent: at for intent, at in self._intent_times.items() if intent > input_id}
+
+    # --- state --------------------------------------------------------------------------
+
+    def send(self, intents: list[m.Intent]) -> None:
+        """Send what the user did."""
+        now_s = time.perf_counter()
+        for intent in intents:
+            if len(self._intent_times) < _MOST_TIMED_INTENTS:
+                self._intent_times[intent.intent] = now_s
+            self.metrics.count("intents_sent")
+        self.channel.post_intents(intents)
+
+    def _on_welcome(self, welcome: m.Welcome) -> None:
+        self.state.advance("welcome")
+        self.receive_controller = ReceiveController(self._config, welcome.viewer, self.receiver)
+        self.receive_controller.start()
+
+    def _on_message(self, message: m.ServerMessage | AckTimedOut) -> None:
+        if isinstance(message, m.SceneSnapshot):
+            self.state.advance("snapshot")
+        self._mirror.handle(message)
+
+    def _on_closed(self, reason: str) -> None:
+        if self.state.phase is LoopPhase.STOPPED:
+            return
+        self.state.advance("closed")
+        self.state.ended = reason
+        log.warning("disconnected: %s", reason)
+        self._host.notify(f"Disconnected: {reason}")

@@ -1,0 +1,277 @@
+"""ViewerMirror: a napari viewer model that shows, and steers, the scene on the server."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from napari.components import ViewerModel
+from napari.layers import Layer
+
+from napari_cuda import conversion
+from napari_cuda.client.control.control_state import LAYER_PREFIX, ControlStateContext, Restore, layer_object
+from napari_cuda.client.mirror import remote_layers
+from napari_cuda.client.mirror.remote_layers import RemoteLayer
+from napari_cuda.protocol import messages as m
+from napari_cuda.protocol.properties import Property, Scope, scope_properties
+from napari_cuda.protocol.wire_types import Wire
+from napari_cuda.protocol.session import AckTimedOut
+
+log = logging.getLogger(__name__)
+
+_MODEL_SCOPES = (Scope.DIMS, Scope.VIEW, Scope.CAMERA)
+
+
+class ViewerMirror:
+    """Owner: GUI thread.
+
+    `send` takes what the user's changes became; `notify` one line for the user. With
+    `own_canvas` the canvas size is the window's and only travels to the server.
+    """
+
+    def __init__(
+        self,
+        viewer: ViewerModel,
+        control: ControlStateContext,
+        *,
+        send: Callable[[list[m.Intent]], None],
+        notify: Callable[[str], None],
+        defer: Callable[[Callable[[], None]], object],
+        own_canvas: bool,
+    ) -> None:
+        self._viewer = viewer
+        self._control = control
+        self._send = send
+        self._notify = notify
+        self._defer = defer
+        self._own_canvas = own_canvas
+        self._layers: dict[str, Layer] = {}
+        self._applying = 0
+        self._connect()
+
+    def _connect(self) -> None:
+        viewer = self._viewer
+        viewer.dims.events.connect(self._on_dims)
+        # The group does not forward every change of a step.
+        viewer.dims.events.current_step.connect(self._on_dims)
+        viewer.dims.events.ndisplay.connect(self._on_view)
+        viewer.canvas.events.size.connect(self._on_view)
+        viewer.scene.camera.events.connect(self._on_camera)
+        viewer.layers.events.inserted.connect(self._on_inserted)
+        viewer.layers.events.removed.connect(self._on_removed)
+        viewer.layers.events.reordered.connect(self._on_scene)
+        viewer.layers.selection.events.connect(self._on_scene)
+
+    # --- from the server ----------------------------------------------------------------
+
+    def handle(self, message: m.ServerMessage | AckTimedOut) -> None:
+        """Show what a message of the server says."""
+        with self._apply():
+            match message:
+                case m.SceneSnapshot():
+                    self._begin(message)
+                case m.SceneUpdate():
+                    self._update_scene(message)
+                case m.LayerUpdate():
+                    self._update_layer(message)
+                case m.DimsUpdate(revision, values):
+                    self._update(Scope.DIMS, values, revision)
+                case m.CameraUpdate(revision, values):
+                    self._update(Scope.CAMERA, values, revision)
+                case m.ViewUpdate(revision, values):
+                    self._update(Scope.VIEW, values, revision)
+                case m.LayerThumbnail():
+                    self._show_thumbnail(message)
+                case m.Ack():
+                    self._restore(self._control.acked(message))
+                case AckTimedOut(intents):
+                    self._restore(self._control.timed_out(intents))
+                case m.Error(_, text):
+                    self._notify(text)
+                case m.Status(text):
+                    self._viewer.status = text
+                case _:
+                    pass
+        if isinstance(message, m.SceneSnapshot):
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what was set and not sent yet."""
+        intents = self._control.take_intents()
+        if intents:
+            self._send(list(intents))
+
+    def set_canvas_size(self, size_px: tuple[int, int]) -> None:
+        """The window's canvas is now (width, height): have the server draw that size."""
+        width, height = size_px
+        if self._control.set_local(Scope.VIEW, "size", [height, width]):
+            self.flush()
+
+    def _begin(self, snapshot: m.SceneSnapshot) -> None:
+        self._control.begin(snapshot)
+        for layer in list(self._viewer.layers):
+            self._viewer.layers.remove(layer)
+        self._layers.clear()
+        for state in snapshot.layers:
+            self._add(state)
+        self._show_scene()
+        self._show_model()
+
+    def _update_scene(self, update: m.SceneUpdate) -> None:
+        for layer_id in update.removed:
+            self._control.forget(layer_object(layer_id))
+            layer = self._layers.pop(layer_id, None)
+            if layer is not None and layer in self._viewer.layers:
+                self._viewer.layers.remove(layer)
+        for state in update.added:
+            self._control.mirror(layer_object(state.spec.layer), state.values, update.revision)
+            self._add(state)
+        self._control.mirror(Scope.SCENE, update.values, update.revision)
+        self._show_scene()
+        self._show_model()
+
+    def _update_layer(self, update: m.LayerUpdate) -> None:
+        layer = self._layers.get(update.layer)
+        shown = self._control.mirror(layer_object(update.layer), update.values, update.revision)
+        if layer is None:
+            return
+        if update.spec is not None:
+            remote_layers.place(layer, update.spec)
+            self._show_model()
+        remote_layers.show(layer, shown)
+
+    def _update(self, scope: Scope, values: m.Values, revision: int) -> None:
+        self._control.mirror(scope, values, revision)
+        if scope is Scope.CAMERA:
+            self._show(scope, self._viewer.scene.camera)
+        else:
+            # Setting dims or ndisplay moves napari's camera; the server's pose is the truth.
+            self._show_model()
+
+    def _add(self, state: m.LayerState) -> None:
+        layer: Any = remote_layers.build(state)
+        self._layers[state.spec.layer] = layer
+        self._viewer.add_layer(layer)
+        layer.attach(self._on_layer_set, self._on_layer_command)
+
+    def _show_scene(self) -> None:
+        known = self._control.known(Scope.SCENE)
+        layers = self._viewer.layers
+        wanted = [self._layers[layer_id] for layer_id in known.get("order", []) if layer_id in self._layers]
+        for index, layer in enumerate(wanted):
+            if layer in layers and layers.index(layer) != index:
+                layers.move(layers.index(layer), index)
+        chosen = {self._layers[layer_id] for layer_id in known.get("selection", []) if layer_id in self._layers}
+        if set(layers.selection) != chosen:
+            layers.selection.replace_selection(chosen)
+        active = self._layers.get(known.get("active") or "")
+        if layers.selection.active is not active and (active is None or active in layers):
+            layers.selection.active = active
+
+    def _show_model(self) -> None:
+        self._show(Scope.DIMS, self._viewer.dims)
+        self._show(Scope.VIEW, self._viewer)
+        # Twice: a change of ndisplay moves the point of the dimension that was rolled in.
+        self._show(Scope.DIMS, self._viewer.dims)
+        self._show(Scope.CAMERA, self._viewer.scene.camera)
+
+    def _show(self, scope: Scope, root: object) -> None:
+        known = self._control.known(scope)
+        for name, row in scope_properties(scope).items():
+            if name not in known or (self._own_canvas and name == "size"):
+                continue
+            if conversion.read(root, row) != known[name]:
+                conversion.write(root, row, known[name])
+
+    def _show_thumbnail(self, message: m.LayerThumbnail) -> None:
+        layer = self._layers.get(message.layer)
+        if layer is not None:
+            picture = np.frombuffer(message.rgba, np.uint8).reshape(message.height, message.width, 4)
+            layer.thumbnail = picture
+
+    def _restore(self, restores: Iterable[Restore]) -> None:
+        for restore in restores:
+            for reason in restore.reasons:
+                self._notify(reason)
+            if restore.target == Scope.SCENE:
+                self._show_scene()
+            elif restore.target.startswith(LAYER_PREFIX):
+                layer = self._layers.get(restore.target.removeprefix(LAYER_PREFIX))
+                if layer is not None:
+                    remote_layers.show(layer, restore.values)
+            elif restore.target:
+                self._show_model()
+
+    # --- from the user ------------------------------------------------------------------
+
+    def _on_layer_set(self, layer: RemoteLayer, row: Property, value: Wire) -> None:
+        if self._control.set_local(layer_object(layer.remote_id), row.name, value):
+            self.flush()
+
+    def _on_layer_command(self, layer: RemoteLayer, name: str) -> None:
+        if self._control.ready:
+            self._send([self._control.command(name, {"layer": layer.remote_id})])
+
+    def _on_dims(self, _event: Any = None) -> None:
+        self._note(Scope.DIMS, self._viewer.dims)
+
+    def _on_camera(self, _event: Any = None) -> None:
+        self._note(Scope.CAMERA, self._viewer.scene.camera)
+
+    def _on_view(self, _event: Any = None) -> None:
+        self._note(Scope.VIEW, self._viewer)
+
+    def _note(self, scope: Scope, root: object) -> None:
+        if self._applying:
+            return
+        changed = False
+        for name, row in scope_properties(scope).items():
+            if row.writable and not (self._own_canvas and name == "size"):
+                changed |= self._control.set_local(scope, name, conversion.read(root, row))
+        if changed:
+            self.flush()
+
+    def _on_scene(self, _event: Any = None) -> None:
+        if self._applying:
+            return
+        selection = self._viewer.layers.selection
+        active: Any = selection.active
+        ids = [layer.remote_id for layer in self._viewer.layers if isinstance(layer, RemoteLayer)]
+        chosen = sorted(layer.remote_id for layer in selection if isinstance(layer, RemoteLayer))
+        changed = self._control.set_local(Scope.SCENE, "selection", chosen)
+        changed |= self._control.set_local(Scope.SCENE, "active", getattr(active, "remote_id", None))
+        if len(ids) == len(self._layers):
+            changed |= self._control.set_local(Scope.SCENE, "order", ids)
+        if changed:
+            self.flush()
+
+    def _on_removed(self, event: Any) -> None:
+        layer = event.value
+        if self._applying or not isinstance(layer, RemoteLayer):
+            return
+        self._layers.pop(layer.remote_id, None)
+        self._send([self._control.command("layer.remove", {"layer": layer.remote_id})])
+
+    def _on_inserted(self, event: Any) -> None:
+        if self._applying or isinstance(event.value, RemoteLayer):
+            return
+        layer = event.value
+
+        def take_back() -> None:
+            if layer in self._viewer.layers:
+                self._viewer.layers.remove(layer)
+            self._notify(f"{layer.name!r} was not added: layers are made on the server, open the data there")
+
+        # After napari is done inserting it.
+        self._defer(take_back)
+
+    @contextmanager
+    def _apply(self) -> Iterator[None]:
+        self._applying += 1
+        try:
+            yield
+        finally:
+            self._applying -= 1

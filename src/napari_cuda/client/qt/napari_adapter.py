@@ -1,0 +1,265 @@
+"""CanvasAdapter: the one client module that knows napari's and vispy's private canvas names.
+
+Owner: GUI thread.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import napari
+from napari._vispy.layers.base import VispyBaseLayer
+from napari._vispy.utils.visual import layer_to_visual
+from napari.layers import Layer
+from qtpy.QtGui import QOpenGLContext
+from qtpy.QtWidgets import QMainWindow
+from vispy.scene import Node
+
+from napari_cuda.client.qt.video_node import VideoNode, Viewport
+from napari_cuda.protocol.errors import NapariCudaError
+
+log = logging.getLogger(__name__)
+
+# Everything below that napari and vispy do not promise. `viewer.` paths are looked up on a
+# live viewer, the others as module:name; tests/contract/test_client_canvas_names.py checks all.
+PRIVATE_NAMES = (
+    "viewer.window._qt_window",
+    "viewer.window._qt_viewer.canvas.on_draw",
+    "viewer.window._qt_viewer.canvas.enable_dims_play",
+    "viewer.window._qt_viewer.canvas.native.frameSwapped",
+    "viewer.window._qt_viewer.canvas.camera.on_draw",
+    "viewer.window._qt_viewer.canvas.grid_cameras",
+    "viewer.window._qt_viewer.canvas._scene_canvas.scene",
+    "viewer.window._qt_viewer.canvas._scene_canvas.events.draw",
+    "viewer.window._qt_viewer.canvas._scene_canvas.events.resize",
+    "viewer.window._qt_viewer.canvas._scene_canvas.physical_size",
+    "viewer.window._qt_viewer.canvas._scene_canvas.set_current",
+    "viewer.window._qt_viewer.canvas._scene_canvas._update_pending",
+    "viewer.dims._play_ready",
+    "napari._vispy.utils.visual:layer_to_visual",
+    "napari._vispy.layers.base:VispyBaseLayer._on_data_change",
+    "napari._vispy.layers.base:VispyBaseLayer._on_blending_change",
+    "napari._vispy.layers.base:VispyBaseLayer._on_matrix_change",
+    "napari._vispy.layers.base:VispyBaseLayer.reset",
+)
+
+
+class CanvasAdapter:
+    """Shows the video in napari's own canvas and keeps pure video frames cheap.
+
+    Owner: GUI thread. `paint(viewport)` is called in every draw with the canvas's context
+    current: viewport is (x, y, width, height) in framebuffer pixels. `on_drawn()` is called
+    after a picture with the video has reached the screen (the window's buffers were swapped),
+    `on_resized((width, height))` with the new canvas size in framebuffer pixels.
+    """
+
+    def __init__(
+        self,
+        viewer: napari.Viewer,
+        paint: Callable[[Viewport], object],
+        *,
+        on_drawn: Callable[[], object] | None = None,
+        on_resized: Callable[[tuple[int, int]], object] | None = None,
+    ) -> None:
+        self._viewer = viewer
+        self._canvas = viewer.window._qt_viewer.canvas
+        self._scene_canvas = self._canvas._scene_canvas
+        self._paint = paint
+        self._on_drawn = on_drawn
+        self._on_resized = on_resized
+        self._context = _ContextWatch()
+        self._gate = _DrawGate()
+        self._complaint = ""
+        self._closed = False
+        self._dims_play_held = False
+        events = self._scene_canvas.events
+        events.draw.disconnect(self._canvas.on_draw)
+        events.draw.connect(self._before_draw, position="first")
+        events.draw.connect(self._after_draw, position="last")
+        events.resize.connect(self._resized, position="last")
+        self._canvas.native.frameSwapped.connect(self._swapped)
+        self._node = VideoNode(self._paint_video, parent=self._scene_canvas.scene)
+
+    @property
+    def canvas_size_px(self) -> tuple[int, int]:
+        """The canvas, (width, height) in framebuffer pixels."""
+        width, height = self._scene_canvas.physical_size
+        return int(width), int(height)
+
+    @property
+    def context_id(self) -> int:
+        """Changes whenever the canvas draws into a new OpenGL context; 0 before the first draw."""
+        return self._context.count
+
+    @property
+    def napari_draws_skipped(self) -> int:
+        """How many draws were pure video frames, in which napari had nothing to do."""
+        return self._gate.skipped
+
+    def request_video_draw(self) -> None:
+        """Have the canvas drawn again soon because there is a new video frame to show."""
+        if not self._closed:
+            self._gate.video_pending = True
+            # Qt's update and not vispy's: that would mark the whole scene as changed.
+            self._canvas.native.update()
+
+    def make_current(self) -> None:
+        """Make the canvas's OpenGL context current, to free what was made in it."""
+        self._scene_canvas.set_current()
+
+    def hold_dims_play(self) -> None:
+        """From now on a playing slider waits for `allow_dims_play`, not for any canvas draw."""
+        if not self._dims_play_held:
+            self._dims_play_held = True
+            self._scene_canvas.events.draw.disconnect(self._canvas.enable_dims_play)
+
+    def allow_dims_play(self) -> None:
+        """Let a playing slider take its next step: a frame with its dims was shown."""
+        self._viewer.dims._play_ready = True
+
+    def close(self) -> None:
+        """Give napari its canvas back as it was; harmless when repeated."""
+        if self._closed:
+            return
+        self._closed = True
+        self._node.parent = None
+        events = self._scene_canvas.events
+        events.draw.disconnect(self._before_draw)
+        events.draw.disconnect(self._after_draw)
+        events.resize.disconnect(self._resized)
+        events.draw.connect(self._canvas.on_draw, position="last")
+        if self._dims_play_held:
+            self._dims_play_held = False
+            events.draw.connect(self._canvas.enable_dims_play)
+            self.allow_dims_play()
+        try:
+            self._canvas.native.frameSwapped.disconnect(self._swapped)
+            self._canvas.native.update()
+        except RuntimeError:
+            log.debug("the canvas was destroyed before its adapter was closed")
+
+    def _before_draw(self, _event: object) -> None:
+        if self._gate.begin(vispy_asked=self._scene_canvas._update_pending):
+            # napari takes over the camera that the mouse moved only after drawing. The video
+            # is placed by that camera, so it would be one draw behind the overlays.
+            for camera in (self._canvas.camera, *self._canvas.grid_cameras):
+                camera.on_draw(None)
+
+    def _after_draw(self, event: object) -> None:
+        if self._gate.end():
+            self._canvas.on_draw(event)
+
+    def _paint_video(self, viewport: Viewport) -> None:
+        self._context.look()
+        try:
+            self._paint(viewport)
+        except NapariCudaError as error:
+            # Raised again in every draw until another picture comes: say it once.
+            if str(error) != self._complaint:
+                self._complaint = str(error)
+                log.error("the video cannot be drawn: %s", error)
+        else:
+            self._complaint = ""
+
+    def _swapped(self) -> None:
+        # Also emitted when another widget of the window was repainted.
+        if self._gate.take_painted() and self._on_drawn is not None and not self._closed:
+            self._on_drawn()
+
+    def _resized(self, _event: object) -> None:
+        if self._on_resized is not None:
+            self._on_resized(self.canvas_size_px)
+
+
+class _DrawGate:
+    """Decides whether a draw concerns napari. Owner: GUI thread.
+
+    It does not if a video frame was the only reason for it. Draws nobody asked for here (an
+    exposed window, a screenshot) do, as without us.
+    """
+
+    def __init__(self) -> None:
+        self.video_pending = False
+        self.skipped = 0
+        self._for_napari = True
+        self._painted = False
+
+    def begin(self, *, vispy_asked: bool) -> bool:
+        """Start a draw; True if it concerns napari."""
+        self._for_napari = vispy_asked or not self.video_pending
+        self.video_pending = False
+        return self._for_napari
+
+    def end(self) -> bool:
+        """End the draw; True if it concerns napari."""
+        self._painted = True
+        if not self._for_napari:
+            self.skipped += 1
+        return self._for_napari
+
+    def take_painted(self) -> bool:
+        """Return True once after a draw."""
+        painted, self._painted = self._painted, False
+        return painted
+
+
+class _ContextWatch:
+    """Counts the OpenGL contexts the canvas was drawn in. Owner: GUI thread.
+
+    Qt makes a new one when the canvas moves to another window. The old wrapper is kept, so
+    that its address cannot be that of the next.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._last: Any = None
+
+    def look(self) -> None:
+        """Compare the current context with the last one."""
+        current = QOpenGLContext.currentContext()
+        if current is not self._last:
+            self._last = current
+            self.count += 1
+            if current is not None:
+                current.aboutToBeDestroyed.connect(self._forget)
+
+    def _forget(self) -> None:
+        self._last = None
+
+
+class NullVispyLayer(VispyBaseLayer):
+    """The visual of a remote layer: draws nothing, carries its transform, order and overlays.
+
+    Owner: GUI thread. The video already shows the layer.
+    """
+
+    def __init__(self, layer: Layer, font_info: Any) -> None:
+        super().__init__(layer, Node(name=f"remote {layer.name}"), font_info)
+        self.reset()
+
+    def _on_data_change(self) -> None:
+        # As napari's own visuals do: the displayed axes may be others now.
+        self._on_matrix_change()
+
+    def _on_blending_change(self, event: object = None) -> None:
+        """Nothing to blend: an empty node has no OpenGL state."""
+
+
+def register_null_visuals(layer_classes: Iterable[type[Layer]]) -> None:
+    """Have napari give layers of these classes a visual that draws nothing.
+
+    Subclasses included; classes already registered are left as they are. Raises TypeError
+    for napari's own classes: local layers must stay visible.
+    """
+    for layer_class in layer_classes:
+        if layer_to_visual.get(layer_class, NullVispyLayer) is not NullVispyLayer:
+            raise TypeError(f"{layer_class.__name__} is drawn by napari: register a subclass of it")
+        layer_to_visual[layer_class] = NullVispyLayer
+
+
+def main_window(viewer: napari.Viewer) -> QMainWindow:
+    """Return the window of a viewer."""
+    window: QMainWindow = viewer.window._qt_window
+    return window

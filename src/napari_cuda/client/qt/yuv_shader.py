@@ -1,0 +1,134 @@
+"""The video shaders and the numbers they are fed: colour matrix, chroma position, letterbox.
+
+Owner: none (pure functions and constants). GLSL 1.20, because vispy draws in a compatibility
+context and a program of another version cannot share it on macOS.
+"""
+
+from __future__ import annotations
+
+from napari_cuda.client.playout.frame import ColorSpec
+from napari_cuda.protocol.errors import StreamError
+
+Rect = tuple[float, float, float, float]
+"""Left, top, width, height in pixels, from the top left corner of the viewport."""
+
+# Kr and Kb of ITU-R BT.709 and BT.601 (H.273 table 4).
+_LUMA_WEIGHTS = {"bt709": (0.2126, 0.0722), "bt601": (0.299, 0.114)}
+
+# One triangle that covers the viewport: no diagonal seam, no varying to interpolate.
+TRIANGLE = (-1.0, -1.0, 3.0, -1.0, -1.0, 3.0)
+
+VERTEX = """
+#version 120
+attribute vec2 corner;
+void main() { gl_Position = vec4(corner, 0.0, 1.0); }
+"""
+
+# `to_picture` maps a window pixel to picture coordinates in 0..1, top row first.
+_PLACE = """
+#version 120
+uniform vec4 to_picture;
+bool outside(vec2 place) {
+    return any(lessThan(place, vec2(0.0))) || any(greaterThan(place, vec2(1.0)));
+}
+"""
+
+FRAGMENT_YUV = (
+    _PLACE
+    + """
+uniform sampler2D plane_0;
+uniform sampler2D plane_1;
+uniform sampler2D plane_2;
+uniform vec4 to_chroma;
+uniform mat3 rgb_from_yuv;
+uniform vec3 yuv_zero;
+void main() {
+    vec2 place = gl_FragCoord.xy * to_picture.xy + to_picture.zw;
+    if (outside(place)) { gl_FragColor = vec4(0.0, 0.0, 0.0, 1.0); return; }
+    vec2 chroma = place * to_chroma.xy + to_chroma.zw;
+    vec3 yuv = vec3(texture2D(plane_0, place).r, texture2D(plane_1, chroma).r, texture2D(plane_2, chroma).r);
+    gl_FragColor = vec4(rgb_from_yuv * (yuv - yuv_zero), 1.0);
+}
+"""
+)
+
+FRAGMENT_RGBA = (
+    _PLACE
+    + """
+uniform sampler2D plane_0;
+void main() {
+    vec2 place = gl_FragCoord.xy * to_picture.xy + to_picture.zw;
+    gl_FragColor = vec4(outside(place) ? vec3(0.0) : texture2D(plane_0, place).rgb, 1.0);
+}
+"""
+)
+
+
+def yuv_to_rgb(color: ColorSpec) -> tuple[tuple[float, ...], tuple[float, float, float]]:
+    """Return (matrix, zero) so that rgb = matrix · (yuv - zero), all in 0..1.
+
+    `matrix` has 9 values, row by row; `zero` is the yuv of black. Raises StreamError for a
+    matrix that is not known here. Source: ITU-T H.273, equations 38 to 40.
+    """
+    if color.matrix not in _LUMA_WEIGHTS:
+        known = ", ".join(_LUMA_WEIGHTS)
+        raise StreamError(f"the video uses colour matrix {color.matrix!r}; this client knows {known}")
+    kr, kb = _LUMA_WEIGHTS[color.matrix]
+    kg = 1.0 - kr - kb
+    luma_range, chroma_range, luma_zero = (255, 255, 0) if color.full_range else (219, 224, 16)
+    y = 255.0 / luma_range
+    c = 255.0 / chroma_range
+    red_v, blue_u = 2.0 * (1.0 - kr) * c, 2.0 * (1.0 - kb) * c
+    matrix = (
+        *(y, 0.0, red_v),
+        *(y, -blue_u * kb / kg, -red_v * kr / kg),
+        *(y, blue_u, 0.0),
+    )
+    return matrix, (luma_zero / 255.0, 128.0 / 255.0, 128.0 / 255.0)
+
+
+def chroma_size(picture_size: tuple[int, int], shift: tuple[int, int]) -> tuple[int, int]:
+    """Return the (width, height) of the chroma planes of a picture, odd sizes rounded up."""
+    return -(-picture_size[0] >> shift[0]), -(-picture_size[1] >> shift[1])
+
+
+def chroma_map(picture_size: tuple[int, int], shift: tuple[int, int]) -> tuple[float, float, float, float]:
+    """Return (scale x, scale y, offset x, offset y) from luma to chroma coordinates, both 0..1.
+
+    H.264 without a chroma location has it on the left: level with every second luma column,
+    half way between two luma rows.
+    """
+    width, height = picture_size
+    chroma_width, chroma_height = chroma_size(picture_size, shift)
+    left_px = 0.5 - 0.5 / (1 << shift[0])
+    return (
+        width / (1 << shift[0]) / chroma_width,
+        height / (1 << shift[1]) / chroma_height,
+        left_px / chroma_width,
+        0.0,
+    )
+
+
+def letterbox(picture_size: tuple[int, int], viewport_size: tuple[int, int]) -> Rect:
+    """Return where the whole picture goes in the viewport: centred, aspect kept, whole pixels."""
+    width, height = picture_size
+    scale = min(viewport_size[0] / width, viewport_size[1] / height)
+    shown = max(1, round(width * scale)), max(1, round(height * scale))
+    return (viewport_size[0] - shown[0]) // 2, (viewport_size[1] - shown[1]) // 2, *shown
+
+
+def picture_map(destination: Rect, viewport_px: tuple[int, int, int, int]) -> tuple[float, float, float, float]:
+    """Return (scale x, scale y, offset x, offset y) from window pixels to the picture, 0..1.
+
+    Window pixels count from the bottom, as in gl_FragCoord; the picture from the top.
+    """
+    left, top, width, height = destination
+    x, y, _viewport_width, viewport_height = viewport_px
+    return 1.0 / width, -1.0 / height, -(x + left) / width, (y + viewport_height - top) / height
+
+
+def is_sharp(destination: Rect, picture_size: tuple[int, int]) -> bool:
+    """Return True if every picture pixel falls on exactly one window pixel."""
+    left, top, width, height = destination
+    same_size = width == picture_size[0] and height == picture_size[1]
+    return same_size and abs(left - round(left)) < 1e-3 and abs(top - round(top)) < 1e-3

@@ -1,0 +1,101 @@
+"""RemoteSession: what a script does with a connected viewer, with or without a window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_cuda.client.loop import ClientStreamLoop
+from napari_cuda.client.loop_lifecycle import start_loop, stop_loop
+from napari_cuda.client.loop_state import LoopPhase
+from napari_cuda.client.mirror.viewer_mirror import ViewerMirror
+from napari_cuda.client.playout.frame import ExactPicture
+from napari_cuda.client.telemetry import ClientMetrics
+from napari_cuda.protocol.errors import ConnectError
+
+
+class Waiter(Protocol):
+    """Runs the GUI thread's work while a script waits on it."""
+
+    def wait_until(self, done: Callable[[], bool], timeout_s: float) -> bool:
+        """Work until `done()`; False if it did not become so within `timeout_s`."""
+
+
+class RemoteSession:
+    """Owner: GUI thread (the one that connected)."""
+
+    def __init__(self, loop: ClientStreamLoop, mirror: ViewerMirror, waiter: Waiter) -> None:
+        self.loop = loop
+        self._mirror = mirror
+        self._waiter = waiter
+
+    def open(self, timeout_s: float) -> None:
+        """Connect and wait for the scene; ConnectError in one line if that fails."""
+        start_loop(self.loop)
+        state = self.loop.state
+        settled = self._waiter.wait_until(
+            lambda: state.phase in (LoopPhase.STREAMING, LoopPhase.STOPPED), timeout_s
+        )
+        if not settled or state.phase is LoopPhase.STOPPED:
+            reason = state.ended or f"no scene within {timeout_s:g} s"
+            self.close()
+            raise ConnectError(reason)
+
+    @property
+    def revision(self) -> int:
+        """Revision of the picture shown."""
+        return self.loop.state.shown.revision
+
+    @property
+    def metrics(self) -> ClientMetrics:
+        """Counters and stage times of this client."""
+        return self.loop.metrics
+
+    def pump(self, timeout_s: float = 0.0) -> None:
+        """Take in what the server sent, for `timeout_s`."""
+        self._waiter.wait_until(lambda: False, timeout_s)
+
+    def sync(self, timeout_s: float = 10.0) -> int:
+        """Return the revision once all that was set is acknowledged and on a received frame.
+
+        Raises ConnectError if the connection is lost or the time runs out.
+        """
+        self._mirror.flush()
+        control, shown = self.loop.state.control, self.loop.state.shown
+
+        def done() -> bool:
+            revision = control.settled_revision
+            return revision is not None and shown.revision >= revision
+
+        self._wait(done, timeout_s, "the server did not acknowledge and show everything")
+        return shown.revision
+
+    def screenshot(self, timeout_s: float = 30.0) -> npt.NDArray[np.uint8]:
+        """Return the exact picture of the present state: (H, W, 4) uint8 RGBA."""
+        state = self.loop.state
+        self.sync(timeout_s)
+
+        def exact() -> bool:
+            revision = state.control.settled_revision
+            return revision is not None and state.shown.exact_revision >= revision
+
+        self._wait(exact, timeout_s, "the exact picture did not come")
+        frame = self.loop.frame
+        if frame is None or not isinstance(frame.picture, ExactPicture):
+            raise ConnectError("the server's picture is not exact")
+        return frame.picture.rgba.copy()
+
+    def close(self) -> None:
+        """Leave the server; threads and sockets are gone when this returns."""
+        stop_loop(self.loop)
+
+    def _wait(self, done: Callable[[], bool], timeout_s: float, otherwise: str) -> None:
+        state = self.loop.state
+        self._waiter.wait_until(lambda: done() or state.phase is LoopPhase.STOPPED, timeout_s)
+        if state.phase is LoopPhase.STOPPED:
+            raise ConnectError(state.ended or "the session is closed")
+        if not done():
+            raise ConnectError(f"{otherwise} within {timeout_s:g} s")

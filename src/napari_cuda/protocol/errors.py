@@ -1,0 +1,57 @@
+"""Every error the project raises on purpose, in one tree.
+
+NapariCudaError
+├── ConfigError         a setting, option or environment value is wrong
+├── StartupError        a part cannot start (no EGL, port taken, …)
+├── DataError           a path cannot be opened
+├── ProtocolError       the peer sent something that is not the protocol
+│   └── PacketError     … on the pixel socket
+├── PropertyError       a property does not exist or refuses a value
+├── StreamError         encoding or decoding failed
+└── ConnectError        the server cannot be reached, or refused us
+"""
+
+from __future__ import annotations
+
+
+class NapariCudaError(Exception):
+    """Base of all errors raised on purpose; `str(error)` is one line for the user."""
+
+
+class ConfigError(NapariCudaError):
+    """A setting, option or environment value is wrong."""
+
+
+class StartupError(NapariCudaError):
+    """A part of the program cannot start; the message says what is missing."""
+
+
+class DataError(NapariCudaError):
+    """A path cannot be opened: missing, outside the served roots, or unreadable."""
+
+
+class ProtocolError(NapariCudaError):
+    """The peer sent something that is not the protocol. `code` names the refusal."""
+
+    def __init__(self, message: str, *, code: str = "protocol.malformed") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class PacketError(ProtocolError):
+    """A malformed message on the pixel socket."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, code="packet.malformed")
+
+
+class PropertyError(NapariCudaError):
+    """A property does not exist, is read-only, or refuses a value."""
+
+
+class StreamError(NapariCudaError):
+    """Encoding or decoding failed."""
+
+
+class ConnectError(NapariCudaError):
+    """The server cannot be reached, or refused the connection."""

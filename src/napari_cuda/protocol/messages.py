@@ -1,0 +1,341 @@
+"""Messages of the state channel and of the pixel socket's return path.
+
+JSON objects whose `type` names the struct. Unknown fields are ignored (a newer peer may send
+more); unknown types are refused by name.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from napari_cuda.protocol.errors import ProtocolError
+from napari_cuda.protocol.wire_types import Wire
+
+PROTOCOL_VERSION = 1
+
+MAX_MESSAGE_BYTES = 1 << 20
+"""Largest state message a server reads: the biggest legal one is a custom colormap of 4096 colours."""
+
+Values = dict[str, Wire]
+
+T = TypeVar("T")
+
+
+class Message(msgspec.Struct, frozen=True, tag_field="type"):
+    """Base of all messages."""
+
+
+# --- session, both directions ---------------------------------------------------------------
+
+
+class Hello(Message, tag="session.hello"):
+    """First message of a client. `resume` is the session it knows and the revision it holds."""
+
+    versions: list[int]
+    client: str
+    resume_session: str = ""
+    resume_revision: int = 0
+
+
+class Welcome(Message, tag="session.welcome"):
+    """The client is accepted. `viewer` goes into the pixel socket's query."""
+
+    version: int
+    session: str
+    viewer: str
+    server: str
+    ping_interval_s: float
+
+
+class Reject(Message, tag="session.reject"):
+    """The client is refused; the server closes the socket."""
+
+    code: str
+    message: str
+
+
+class Ping(Message, tag="session.ping"):
+    """Answered at once with a pong of the same `token`."""
+
+    token: int
+
+
+class Pong(Message, tag="session.pong"):
+    """Answer to a ping."""
+
+    token: int
+
+
+class Goodbye(Message, tag="session.goodbye"):
+    """The sender ends the session on purpose."""
+
+    reason: str
+
+
+# --- server to client -----------------------------------------------------------------------
+
+
+class LayerSpec(msgspec.Struct, frozen=True):
+    """What a client needs to build the remote layer. Never pixel data.
+
+    `extent` is [[min …], [max …]] of the data in data coordinates; `transform` holds napari's
+    `scale`, `translate`, `rotate`, `shear` and `affine` as (nested) lists.
+    """
+
+    layer: str
+    kind: str
+    ndim: int
+    shape: list[int]
+    dtype: str
+    extent: list[list[float]]
+    transform: dict[str, Any]
+    units: list[str]
+    axis_labels: list[str]
+    rgb: bool = False
+    level_shapes: list[list[int]] = []
+    source: str = ""
+
+
+class LayerState(msgspec.Struct, frozen=True):
+    """One layer: how to build it, and the values of its properties."""
+
+    spec: LayerSpec
+    values: Values
+
+
+class SceneSnapshot(Message, tag="scene.snapshot"):
+    """The whole mirrored state at a revision."""
+
+    revision: int
+    layers: list[LayerState]
+    scene: Values
+    dims: Values
+    camera: Values
+    view: Values
+
+
+class SceneUpdate(Message, tag="scene.update"):
+    """Layers added or removed, or the order or selection changed."""
+
+    revision: int
+    added: list[LayerState] = []
+    removed: list[str] = []
+    values: Values = {}
+
+
+class LayerUpdate(Message, tag="layer.update"):
+    """Properties of one layer changed; `spec` too if its geometry did."""
+
+    revision: int
+    layer: str
+    values: Values = {}
+    spec: LayerSpec | None = None
+
+
+class DimsUpdate(Message, tag="dims.update"):
+    """Properties of dims changed."""
+
+    revision: int
+    values: Values
+
+
+class CameraUpdate(Message, tag="camera.update"):
+    """Properties of the camera changed."""
+
+    revision: int
+    values: Values
+
+
+class ViewUpdate(Message, tag="view.update"):
+    """Properties of the view (canvas size, 2D or 3D) changed."""
+
+    revision: int
+    values: Values
+
+
+class LayerThumbnail(Message, tag="layer.thumbnail"):
+    """Thumbnail of a layer: `height` × `width` × RGBA bytes (base64 in JSON)."""
+
+    layer: str
+    width: int
+    height: int
+    rgba: bytes
+
+
+class StreamConfig(Message, tag="stream.config"):
+    """How the pixel socket of this viewer is encoded."""
+
+    codec: str
+    frame_rate: float
+    renderer: str
+
+
+class Status(Message, tag="status"):
+    """One line for the status bar, in the server's words."""
+
+    text: str
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """Why `name` (a property, or a command) of an intent was not carried out."""
+
+    intent: int
+    name: str
+    reason: str
+
+
+class Ack(Message, tag="ack"):
+    """The intents up to `intent` are applied as of `revision`, but for what was refused."""
+
+    intent: int
+    revision: int
+    refused: list[Refusal] = []
+
+
+class Error(Message, tag="error"):
+    """Something went wrong that is not an answer to an intent."""
+
+    code: str
+    message: str
+
+
+# --- client to server -----------------------------------------------------------------------
+
+
+class LayerIntent(Message, tag="layer.intent"):
+    """Set properties of one layer. Absolute values: newest wins, replays are harmless."""
+
+    intent: int
+    layer: str
+    values: Values
+
+
+class DimsIntent(Message, tag="dims.intent"):
+    """Set properties of dims."""
+
+    intent: int
+    values: Values
+
+
+class CameraIntent(Message, tag="camera.intent"):
+    """Set properties of the camera."""
+
+    intent: int
+    values: Values
+
+
+class ViewIntent(Message, tag="view.intent"):
+    """Set properties of the view."""
+
+    intent: int
+    values: Values
+
+
+class SceneIntent(Message, tag="scene.intent"):
+    """Set layer order or selection."""
+
+    intent: int
+    values: Values
+
+
+class Command(Message, tag="command"):
+    """Do something that is not setting a property. Never replayed after a reconnect."""
+
+    intent: int
+    name: str
+    args: dict[str, Any] = {}
+
+
+class InputPointer(Message, tag="input.pointer"):
+    """Pointer press, move, release or double click at `position` (x, y) in canvas pixels."""
+
+    intent: int
+    action: str
+    position: list[int]
+    buttons: list[int] = []
+    modifiers: list[str] = []
+
+
+class InputWheel(Message, tag="input.wheel"):
+    """Wheel turned by `delta` (x, y) steps, fractional for touch pads."""
+
+    intent: int
+    position: list[int]
+    delta: list[float]
+    modifiers: list[str] = []
+
+
+class InputKey(Message, tag="input.key"):
+    """Key pressed or released."""
+
+    intent: int
+    action: str
+    key: str
+    modifiers: list[str] = []
+    text: str = ""
+
+
+# --- pixel socket, client to server ---------------------------------------------------------
+
+
+class PixelAck(Message, tag="pixel.ack"):
+    """The picture of packet `seq` was presented: there is room for another."""
+
+    seq: int
+
+
+class PixelKeyframe(Message, tag="pixel.keyframe"):
+    """The decoder needs an IDR to go on."""
+
+    reason: str = ""
+
+
+PropertyIntent = LayerIntent | DimsIntent | CameraIntent | ViewIntent | SceneIntent
+InputEvent = InputPointer | InputWheel | InputKey
+Intent = PropertyIntent | Command | InputEvent
+Delta = SceneUpdate | LayerUpdate | DimsUpdate | CameraUpdate | ViewUpdate
+
+ClientMessage = Hello | Ping | Pong | Goodbye | Intent
+ServerMessage = (
+    Welcome | Reject | Ping | Pong | Goodbye | SceneSnapshot | Delta | LayerThumbnail | StreamConfig
+    | Status | Ack | Error
+)  # fmt: skip
+PixelClientMessage = PixelAck | PixelKeyframe
+
+_encoder = msgspec.json.Encoder()
+_client_decoder: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessage)
+_server_decoder: msgspec.json.Decoder[ServerMessage] = msgspec.json.Decoder(ServerMessage)
+_pixel_decoder: msgspec.json.Decoder[PixelClientMessage] = msgspec.json.Decoder(PixelClientMessage)
+
+
+def encode(message: Message) -> str:
+    """Return the message as JSON text."""
+    return _encoder.encode(message).decode()
+
+
+def decode_client(text: str | bytes) -> ClientMessage:
+    """Return a client's message; raise ProtocolError if it is malformed or of unknown type."""
+    return _decode(_client_decoder, text)
+
+
+def decode_server(text: str | bytes) -> ServerMessage:
+    """Return a server's message; raise ProtocolError if it is malformed or of unknown type."""
+    return _decode(_server_decoder, text)
+
+
+def decode_pixel_client(text: str | bytes) -> PixelClientMessage:
+    """Return a message of the pixel socket's return path; raise ProtocolError if it is none."""
+    return _decode(_pixel_decoder, text)
+
+
+def _decode(decoder: msgspec.json.Decoder[T], text: str | bytes) -> T:
+    try:
+        return decoder.decode(text)
+    except msgspec.ValidationError as error:
+        detail = str(error)
+        code = "protocol.unknown_type" if "Invalid value" in detail and "$.type" in detail else "protocol.invalid"
+        raise ProtocolError(f"message refused: {detail}", code=code) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ProtocolError(f"message is not JSON: {error}", code="protocol.malformed") from None

@@ -1,0 +1,174 @@
+"""Pixel packet: the fixed little-endian header before every access unit or still picture.
+
+Golden vectors of this layout are in `tests/vectors/pixel_packets.json`.
+"""
+
+from __future__ import annotations
+
+import enum
+import struct
+from dataclasses import dataclass
+
+from napari_cuda.protocol.errors import PacketError
+
+MAGIC = b"NC"
+VERSION = 1
+
+# magic, version, kind, flags, ndisplay, reserved, seq, epoch, revision, input id, capture time,
+# canvas size, coded size, picture hash, camera: centre (3), zoom, angles (3), perspective.
+_HEADER = struct.Struct("<2sBBBBHIIQQQ4HQ8d")
+HEADER_SIZE = _HEADER.size
+
+
+class PacketKind(enum.IntEnum):
+    """What the payload is."""
+
+    ACCESS_UNIT = 1
+    """One H.264 access unit, Annex B; SPS and PPS in band before every IDR."""
+    STILL = 2
+    """The exact picture as a PNG; its RGBA bytes hash to `PacketHeader.picture_hash`."""
+    UNCHANGED = 3
+    """No payload: the picture already sent is also that of this (newer) revision."""
+
+
+class PacketFlag(enum.IntFlag):
+    """Properties of the picture."""
+
+    NONE = 0
+    KEYFRAME = 1
+    """The access unit is an IDR: decoding may start here."""
+    FULL_DETAIL = 2
+    """Rendered at full scale and sampling (reduced while a volume moves on software GL)."""
+
+
+@dataclass(frozen=True, slots=True)
+class CameraPose:
+    """The camera a frame was drawn with, in napari's units and axis order (z, y, x).
+
+    `center` in world units, `zoom` in canvas pixels per world unit, `angles` and
+    `perspective` in degrees.
+    """
+
+    center: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    zoom: float = 1.0
+    angles: tuple[float, float, float] = (0.0, 0.0, 90.0)
+    perspective: float = 0.0
+    ndisplay: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class PacketHeader:
+    """What a picture shows, and where it stands in the stream.
+
+    `seq` counts packets of one connection from 0 without gaps; `epoch` counts encoder
+    contexts (a decoder never mixes two); `revision` is the scene revision drawn; `input_id`
+    the newest intent of *this* viewer that the picture includes; `capture_time_us` the
+    server's monotonic clock in microseconds when drawing began. Sizes are (width, height) in
+    pixels: the picture occupies the top-left `canvas_size` of `coded_size`.
+    """
+
+    kind: PacketKind
+    seq: int
+    epoch: int
+    revision: int
+    input_id: int
+    capture_time_us: int
+    canvas_size: tuple[int, int]
+    coded_size: tuple[int, int]
+    flags: PacketFlag = PacketFlag.NONE
+    picture_hash: int = 0
+    camera: CameraPose = CameraPose()
+
+    @property
+    def keyframe(self) -> bool:
+        """True if decoding may start with this packet."""
+        return bool(self.flags & PacketFlag.KEYFRAME)
+
+    @property
+    def full_detail(self) -> bool:
+        """True if the picture was rendered at full detail."""
+        return bool(self.flags & PacketFlag.FULL_DETAIL)
+
+
+def pack(header: PacketHeader, payload: bytes = b"") -> bytes:
+    """Return header and payload as the bytes of one WebSocket message."""
+    camera = header.camera
+    return (
+        _HEADER.pack(
+            MAGIC,
+            VERSION,
+            header.kind,
+            header.flags,
+            camera.ndisplay,
+            0,
+            header.seq & 0xFFFFFFFF,
+            header.epoch,
+            header.revision,
+            header.input_id,
+            header.capture_time_us,
+            *header.canvas_size,
+            *header.coded_size,
+            header.picture_hash,
+            *camera.center,
+            camera.zoom,
+            *camera.angles,
+            camera.perspective,
+        )
+        + payload
+    )
+
+
+def unpack(message: bytes) -> tuple[PacketHeader, memoryview]:
+    """Return (header, payload) of one WebSocket message; the payload is not copied.
+
+    Raises PacketError if the message is too short, of another version or kind, or not ours.
+    """
+    if len(message) < HEADER_SIZE:
+        raise PacketError(f"pixel packet of {len(message)} bytes is shorter than its {HEADER_SIZE} byte header")
+    (
+        magic,
+        version,
+        kind,
+        flags,
+        ndisplay,
+        _reserved,
+        seq,
+        epoch,
+        revision,
+        input_id,
+        capture_time_us,
+        canvas_width,
+        canvas_height,
+        coded_width,
+        coded_height,
+        picture_hash,
+        *pose,
+    ) = _HEADER.unpack_from(message)
+    if magic != MAGIC:
+        raise PacketError(f"pixel packet begins with {magic!r}, expected {MAGIC!r}")
+    if version != VERSION:
+        raise PacketError(f"pixel packet version {version}; this client reads version {VERSION}")
+    try:
+        packet_kind = PacketKind(kind)
+    except ValueError:
+        raise PacketError(f"pixel packet of unknown kind {kind}") from None
+    header = PacketHeader(
+        kind=packet_kind,
+        seq=seq,
+        epoch=epoch,
+        revision=revision,
+        input_id=input_id,
+        capture_time_us=capture_time_us,
+        canvas_size=(canvas_width, canvas_height),
+        coded_size=(coded_width, coded_height),
+        flags=PacketFlag(flags),
+        picture_hash=picture_hash,
+        camera=CameraPose(
+            center=(pose[0], pose[1], pose[2]),
+            zoom=pose[3],
+            angles=(pose[4], pose[5], pose[6]),
+            perspective=pose[7],
+            ndisplay=ndisplay,
+        ),
+    )
+    return header, memoryview(message)[HEADER_SIZE:]

@@ -1,0 +1,160 @@
+"""Server: the parts of one server, wired."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import threading
+from collections.abc import Sequence
+from contextlib import ExitStack
+from importlib.metadata import version
+from urllib.parse import quote
+
+from napari.components import ViewerModel
+from starlette.types import ASGIApp
+
+from napari_cuda.protocol import messages as m
+from napari_cuda.server.config import ServerConfig
+from napari_cuda.server.data.opening import open_path
+from napari_cuda.server.data.roots import ServedRoots
+from napari_cuda.server.encode.hub import StreamHub
+from napari_cuda.server.metrics import ServerMetrics
+from napari_cuda.server.net import http
+from napari_cuda.server.net.listener import Listener, bind
+from napari_cuda.server.net.state_socket import SessionHost
+from napari_cuda.server.net.viewers import Viewers
+from napari_cuda.server.render.egl import EglContext
+from napari_cuda.server.render.loop import RenderLoop
+from napari_cuda.server.render.napari_adapter import HeadlessCanvas
+from napari_cuda.server.render.scene_bridge import SceneBridge
+from napari_cuda.server.scene.authority import SceneAuthority
+
+log = logging.getLogger(__name__)
+
+
+class Server:
+    """One scene, rendered here and served on one port.
+
+    Owner: the main (render) thread: make, `start`, `run` and `close` it there; `stop` may be
+    called from any thread or a signal handler.
+    """
+
+    def __init__(self, config: ServerConfig, viewer: ViewerModel) -> None:
+        self.config = config
+        self.viewer = viewer
+        self.metrics = ServerMetrics()
+        self._session = secrets.token_hex(8)
+        self._roots = ServedRoots(config.roots)
+        self._stop = threading.Event()
+        self._parts = ExitStack()
+        self._loop: RenderLoop | None = None
+        self._port = config.port
+        self._renderer = ""
+
+    @property
+    def url(self) -> str:
+        """The address without the token."""
+        host = f"[{self.config.host}]" if ":" in self.config.host else self.config.host
+        return f"{'https' if self.config.tls else 'http'}://{host}:{self._port}/"
+
+    @property
+    def connect_url(self) -> str:
+        """The address with the token, as `napari-cuda connect` takes it."""
+        return f"{self.url}?token={quote(self.config.token)}"
+
+    @property
+    def port(self) -> int:
+        """The port in use."""
+        return self._port
+
+    @property
+    def renderer(self) -> str:
+        """What draws: the GL renderer's name."""
+        return self._renderer
+
+    def start(self, paths: Sequence[str] = ()) -> None:
+        """Bring everything up, in order; on failure what had come up is taken down again.
+
+        Raises StartupError or DataError in one line.
+        """
+        with ExitStack() as parts:
+            listening = bind(self.config)
+            parts.callback(listening.close)
+            self._port = listening.getsockname()[1]
+            gl = EglContext()
+            parts.callback(gl.close)
+            self._renderer = gl.renderer
+            canvas = HeadlessCanvas(self.viewer, self.config.size, gl, wake=self._wake)
+            parts.callback(canvas.close)
+            # The bridge comes before the data, the data before the port: nobody sees half a scene.
+            bridge = SceneBridge(self.viewer, on_change=self._wake)
+            for path in paths:
+                open_path(self.viewer, path, self._roots)
+            hub = StreamHub(
+                self.metrics,
+                frame_rate=self.config.frame_rate,
+                bit_rate=self.config.bit_rate,
+                on_room=self._wake,
+            )
+            parts.callback(hub.stop)
+            event_loop = asyncio.new_event_loop()
+            viewers = Viewers(event_loop, resync=self._resync)
+            self._loop = RenderLoop(
+                canvas,
+                bridge,
+                SceneAuthority(),
+                viewers,
+                hub,
+                self.metrics,
+                frame_rate=self.config.frame_rate,
+                reduce_detail=gl.software,
+            )
+            listener = Listener(self.config, listening, event_loop, self._application(self._loop, viewers, hub))
+            parts.callback(listener.stop)
+            listener.start()
+            self._parts = parts.pop_all()
+
+    def run(self) -> None:
+        """Render until `stop`. Blocks."""
+        if self._loop is None:
+            raise RuntimeError("start the server before running it")
+        self._loop.run(self._stop)
+
+    def stop(self) -> None:
+        """Ask `run` to return."""
+        self._stop.set()
+        self._wake()
+
+    def close(self) -> None:
+        """Take everything down, in reverse order."""
+        self._parts.close()
+
+    def _wake(self) -> None:
+        if self._loop is not None:
+            self._loop.wake()
+
+    def _resync(self, viewer: str) -> None:
+        if self._loop is not None:
+            self._loop.join(viewer, ())
+
+    def _application(self, loop: RenderLoop, viewers: Viewers, hub: StreamHub) -> ASGIApp:
+        greeting = (m.StreamConfig("h264", self.config.frame_rate, self._renderer),)
+
+        def join(viewer: str) -> None:
+            self.metrics.viewers(len(viewers))
+            loop.join(viewer, greeting)
+
+        def leave(viewer: str) -> None:
+            self.metrics.viewers(len(viewers))
+            loop.leave(viewer)
+
+        session = SessionHost(
+            session=self._session,
+            server=f"napari-cuda {version('napari-cuda')}",
+            viewers=viewers,
+            join=join,
+            leave=leave,
+            submit=loop.submit,
+        )
+        return http.build(http.HttpHost(self.config, session, hub, loop.show, self.metrics.exposition))

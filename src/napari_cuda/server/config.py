@@ -1,0 +1,72 @@
+"""ServerConfig: everything a server is told at start, checked once."""
+
+from __future__ import annotations
+
+import ipaddress
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from napari_cuda.protocol.errors import ConfigError
+
+SMALLEST_PX, LARGEST_PX = 16, 8192
+
+
+@dataclass(frozen=True, slots=True)
+class ServerConfig:
+    """Options of `serve`. Sizes in pixels (width, height), rates per second.
+
+    Raises ConfigError, in one line, for what cannot work or would not be safe.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8765
+    roots: tuple[Path, ...] = ()
+    size: tuple[int, int] = (1280, 720)
+    frame_rate: float = 60.0
+    bit_rate: int = 20_000_000
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    allowed_origins: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check what does not depend on the machine."""
+        if not 0 <= self.port <= 65535:
+            raise ConfigError(f"port {self.port} is not between 0 and 65535 (0: any free port)")
+        if not all(SMALLEST_PX <= side <= LARGEST_PX for side in self.size):
+            raise ConfigError(f"size {self.size[0]}x{self.size[1]} is not within {SMALLEST_PX} to {LARGEST_PX} pixels")
+        if not 1 <= self.frame_rate <= 240:
+            raise ConfigError(f"fps {self.frame_rate:g} is not between 1 and 240")
+        if not 100_000 <= self.bit_rate <= 1_000_000_000:
+            raise ConfigError(f"bit rate {self.bit_rate} is not between 0.1 and 1000 Mbit/s")
+        if len(self.token) < 16:
+            raise ConfigError("the token is shorter than 16 characters: too easy to guess")
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ConfigError("TLS needs both --tls-cert and --tls-key")
+        for file in (self.tls_certificate, self.tls_key):
+            if file is not None and not file.is_file():
+                raise ConfigError(f"TLS file {file} does not exist")
+        for root in self.roots:
+            if not root.is_dir():
+                raise ConfigError(f"root {root} is not a folder")
+        if not self.loopback and not self.tls:
+            raise ConfigError(
+                f"refusing to listen on {self.host} without TLS: pixels and token would cross the network in the "
+                "clear. Use --tls-cert and --tls-key, or keep 127.0.0.1 and an SSH tunnel"
+            )
+
+    @property
+    def tls(self) -> bool:
+        """True if connections are encrypted."""
+        return self.tls_certificate is not None
+
+    @property
+    def loopback(self) -> bool:
+        """True if only this machine can reach the port."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False

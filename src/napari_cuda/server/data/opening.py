@@ -1,0 +1,47 @@
+"""Opening paths with whatever reader plugins napari has."""
+
+from __future__ import annotations
+
+import logging
+
+from napari.components import ViewerModel
+
+from napari_cuda.protocol.errors import DataError
+from napari_cuda.server.data.roots import ServedRoots
+
+log = logging.getLogger(__name__)
+
+SAMPLE_PREFIX = "sample:"
+
+
+def open_path(viewer: ViewerModel, path: str, roots: ServedRoots) -> None:
+    """Add the layers of a file, folder, URL or `sample:NAME` to the viewer.
+
+    Owner: render thread. Raises DataError in one line, with the reader's own words, if the
+    path is not allowed, does not exist or cannot be read; the viewer then is as before.
+    """
+    before = set(viewer.layers)
+    try:
+        if path.startswith(SAMPLE_PREFIX):
+            _open_sample(viewer, path.removeprefix(SAMPLE_PREFIX))
+        else:
+            viewer.open(roots.resolve(path))
+    except DataError:
+        raise
+    except Exception as error:  # reader plugins raise anything
+        for layer in [layer for layer in viewer.layers if layer not in before]:
+            viewer.layers.remove(layer)
+        log.debug("reader failed", exc_info=True)
+        raise DataError(f"cannot open {path}: {_words(error)}") from error
+    if set(viewer.layers) == before:
+        raise DataError(f"cannot open {path}: no layer came of it")
+
+
+def _open_sample(viewer: ViewerModel, name: str) -> None:
+    plugin, _, sample = name.rpartition(":")
+    viewer.open_sample(plugin or "napari", sample)
+
+
+def _words(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0]}"[:300] if lines else type(error).__name__

@@ -1,0 +1,65 @@
+"""StreamHub: the streams of all viewers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from napari_cuda.server.encode.viewer_stream import StreamMetrics, ViewerStream
+from napari_cuda.server.frames import RenderedFrame
+
+
+class StreamHub:
+    """All viewers' streams; the render loop's frame sink. Thread-safe."""
+
+    def __init__(self, metrics: StreamMetrics, *, frame_rate: float, bit_rate: int, on_room: Callable[[], None]) -> None:
+        self._metrics = metrics
+        self._frame_rate = frame_rate
+        self._bit_rate = bit_rate
+        self._on_room = on_room
+        self._lock = threading.Lock()
+        self._streams: dict[str, ViewerStream] = {}
+
+    def open(self, viewer: str, deliver: Callable[[bytes], None], on_failed: Callable[[str], None]) -> ViewerStream:
+        """Start the stream of a viewer (in place of an older one) and return it."""
+        stream = ViewerStream(
+            viewer,
+            frame_rate=self._frame_rate,
+            bit_rate=self._bit_rate,
+            deliver=deliver,
+            on_room=self._on_room,
+            on_failed=on_failed,
+            metrics=self._metrics,
+        )
+        with self._lock:
+            older = self._streams.get(viewer)
+            self._streams[viewer] = stream
+        if older is not None:
+            older.stop()
+        stream.start()
+        return stream
+
+    def close(self, stream: ViewerStream) -> None:
+        """Stop a stream; it may have been replaced already."""
+        with self._lock:
+            if self._streams.get(stream.viewer) is stream:
+                del self._streams[stream.viewer]
+        stream.stop()
+
+    def wants_frame(self) -> bool:
+        """Return True if at least one viewer's window has room."""
+        return any(stream.wants_frame() for stream in self._all())
+
+    def publish(self, frame: RenderedFrame) -> None:
+        """Offer a frame to every stream."""
+        for stream in self._all():
+            stream.offer(frame)
+
+    def stop(self) -> None:
+        """Stop all streams."""
+        for stream in self._all():
+            self.close(stream)
+
+    def _all(self) -> list[ViewerStream]:
+        with self._lock:
+            return list(self._streams.values())

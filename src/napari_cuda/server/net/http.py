@@ -1,0 +1,94 @@
+"""The HTTP application: routes, and the one refusal path before any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from starlette.applications import Starlette
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocket
+
+from napari_cuda.server import auth
+from napari_cuda.server.config import ServerConfig
+from napari_cuda.server.net.pixel_socket import PixelSocket, StreamDoor
+from napari_cuda.server.net.state_socket import SessionHost, StateSocket
+
+OPEN_PATHS = frozenset({"/healthz"})
+"""Everything else needs the token."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpHost:
+    """What the routes need of the server around them."""
+
+    config: ServerConfig
+    session: SessionHost
+    door: StreamDoor
+    show: Callable[[], None]
+    metrics: Callable[[], bytes]
+
+
+def build(host: HttpHost) -> ASGIApp:
+    """Return the ASGI application of a server."""
+
+    async def healthz(_request: Request) -> Response:
+        return JSONResponse({"status": "ok", "session": host.session.session, "viewers": len(host.session.viewers)})
+
+    async def metrics(_request: Request) -> Response:
+        return Response(host.metrics(), media_type="text/plain; version=0.0.4")
+
+    async def state(socket: WebSocket) -> None:
+        await socket.accept()
+        await StateSocket(socket, host.session).run()
+
+    async def pixels(socket: WebSocket) -> None:
+        viewer = socket.query_params.get("viewer", "")
+        if host.session.viewers.get(viewer) is None:
+            refused = auth.Refused(404, "pixels.no_viewer", "no such viewer: open /ws/state first and pass its viewer")
+            await socket.send_denial_response(_refusal(refused))
+            return
+        await socket.accept()
+        await PixelSocket(socket, viewer, host.door).run(host.show)
+
+    routes = [
+        Route("/healthz", healthz),
+        Route("/metrics", metrics),
+        WebSocketRoute("/ws/state", state),
+        WebSocketRoute("/ws/pixels", pixels),
+    ]
+    return _Gate(Starlette(routes=routes), host.config)
+
+
+class _Gate:
+    """Token and origin, checked before anything else sees the request."""
+
+    def __init__(self, app: ASGIApp, config: ServerConfig) -> None:
+        self._app = app
+        self._config = config
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] in ("http", "websocket") and scope["path"] not in OPEN_PATHS:
+            connection = HTTPConnection(scope)
+            refused = auth.check_origin(connection.headers, self._config.allowed_origins) or auth.check_token(
+                self._config.token, connection.headers, connection.query_params
+            )
+            if refused is not None:
+                await _refuse(refused, scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+async def _refuse(refused: auth.Refused, scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await WebSocket(scope, receive, send).send_denial_response(_refusal(refused))
+        return
+    respond: Callable[[Scope, Receive, Send], Awaitable[None]] = _refusal(refused)
+    await respond(scope, receive, send)
+
+
+def _refusal(refused: auth.Refused) -> Response:
+    return JSONResponse({"code": refused.code, "message": refused.message}, status_code=refused.status)

@@ -1,0 +1,102 @@
+"""Listener: uvicorn on a thread of its own, on a socket that was bound before it started."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from napari_cuda.protocol.errors import StartupError
+from napari_cuda.protocol.messages import MAX_MESSAGE_BYTES
+from napari_cuda.server.config import ServerConfig
+from napari_cuda.worker import Worker
+
+
+def bind(config: ServerConfig) -> socket.socket:
+    """Return a listening socket; StartupError in one line if the address cannot be had."""
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((config.host, config.port))
+        listener.listen(64)
+    except OSError as error:
+        listener.close()
+        raise StartupError(
+            f"cannot listen on {config.host} port {config.port}: {error.strerror or error}. "
+            "Choose another with --port (0: any free port)"
+        ) from None
+    return listener
+
+
+class Listener:
+    """The network thread. Owner: whoever starts it.
+
+    `event_loop` runs, and is closed, on that thread; others may only `call_soon_threadsafe`.
+    """
+
+    def __init__(
+        self, config: ServerConfig, listening: socket.socket, event_loop: asyncio.AbstractEventLoop, app: ASGIApp
+    ) -> None:
+        self._config = config
+        self._socket = listening
+        self._event_loop = event_loop
+        self._app = app
+        self._server: uvicorn.Server | None = None
+        self._ready = threading.Event()
+        self._failure: Exception | None = None
+        self._worker = Worker("network", self._run, wake=self._ask_to_exit, on_error=self._failed)
+
+    def start(self, timeout_s: float = 30.0) -> None:
+        """Start serving; return when connections are answered."""
+        self._worker.start()
+        if not self._ready.wait(timeout_s) or self._failure is not None:
+            raise StartupError(f"the network thread did not start: {self._failure or 'timed out'}")
+
+    def stop(self, deadline_s: float = 5.0) -> None:
+        """Close all connections and the port."""
+        self._worker.stop(deadline_s)
+        self._socket.close()
+
+    def _run(self, stop: threading.Event) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._event_loop) as runner:
+            runner.run(self._serve(stop))
+
+    async def _serve(self, stop: threading.Event) -> None:
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                self._app,
+                log_config=None,
+                log_level="warning",
+                access_log=False,
+                lifespan="off",
+                ws="websockets-sansio",
+                ws_max_size=MAX_MESSAGE_BYTES,
+                # Frames are compressed already; deflating state costs latency and memory.
+                ws_per_message_deflate=False,
+                ws_ping_interval=None,
+                timeout_graceful_shutdown=2,
+                ssl_certfile=self._config.tls_certificate,
+                ssl_keyfile=self._config.tls_key,
+            )
+        )
+        announce = asyncio.create_task(self._announce(self._server))
+        if not stop.is_set():
+            await self._server.serve(sockets=[self._socket])
+        announce.cancel()
+
+    async def _announce(self, server: uvicorn.Server) -> None:
+        while not server.started and not server.should_exit:
+            await asyncio.sleep(0.01)
+        self._ready.set()
+
+    def _ask_to_exit(self) -> None:
+        if self._server is not None:
+            self._server.should_exit = True
+
+    def _failed(self, error: Exception) -> None:
+        self._failure = error
+        self._ready.set()

@@ -1,0 +1,265 @@
+"""RenderLoop: the one thread that touches the model, the canvas and GL.
+
+Everything reaches it through `post`; everything leaves through the two sinks. A turn of the
+loop is: take commands, apply them, let napari work (slices, Qt events), tell the viewers
+what changed, draw if needed.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from napari_cuda.protocol import messages as m
+from napari_cuda.protocol.digest import picture_hash
+from napari_cuda.server.frames import BufferPool, RenderedFrame
+from napari_cuda.server.render.detail import FULL, Detail, DetailController
+from napari_cuda.server.render.inbox import Inbox, ViewerIntent
+from napari_cuda.server.render.napari_adapter import HeadlessCanvas
+from napari_cuda.server.render.pacing import FramePacing, Next
+from napari_cuda.server.render.scene_bridge import SceneBridge
+from napari_cuda.server.scene.authority import SceneAuthority
+
+log = logging.getLogger(__name__)
+
+ERROR_PAUSE_S = 0.5
+
+
+class StateSink(Protocol):
+    """Where state messages go; called on the render thread, must not block."""
+
+    def broadcast(self, messages: Sequence[m.ServerMessage]) -> None:
+        """Tell every viewer that has had its snapshot."""
+
+    def deliver(self, viewer: str, messages: Sequence[m.ServerMessage]) -> None:
+        """Tell one viewer."""
+
+
+class FrameSink(Protocol):
+    """Where frames go; called on the render thread, must not block."""
+
+    def wants_frame(self) -> bool:
+        """Return True if at least one viewer's window has room."""
+
+    def publish(self, frame: RenderedFrame) -> None:
+        """Offer a frame to every viewer's stream; the newest wins."""
+
+
+class RenderMetrics(Protocol):
+    """Counters of the loop."""
+
+    def observe(self, name: str, seconds: float) -> None:
+        """Add a duration to a histogram."""
+
+    def count(self, name: str, n: int = 1) -> None:
+        """Add to a counter."""
+
+
+@dataclass(slots=True)
+class _PendingAck:
+    """What one viewer is told after this turn."""
+
+    intent: int = 0
+    refused: list[m.Refusal] = field(default_factory=list)
+
+    def at(self, revision: int) -> m.Ack:
+        return m.Ack(self.intent, revision, self.refused)
+
+
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """The newest revision, and the newest intent of each viewer, that the canvas shows in full."""
+
+    revision: int = 0
+    input_ids: dict[str, int] = field(default_factory=dict)
+
+
+class RenderLoop:
+    """Owner: render (main) thread; `post`, `submit`, `join`, `leave` and `wake` from any thread."""
+
+    def __init__(
+        self,
+        canvas: HeadlessCanvas,
+        bridge: SceneBridge,
+        authority: SceneAuthority,
+        states: StateSink,
+        frames: FrameSink,
+        metrics: RenderMetrics,
+        *,
+        frame_rate: float,
+        reduce_detail: bool,
+    ) -> None:
+        self._canvas = canvas
+        self._bridge = bridge
+        self._authority = authority
+        self._states = states
+        self._frames = frames
+        self._metrics = metrics
+        self._pacing = FramePacing(frame_rate)
+        self._detail = DetailController() if reduce_detail else None
+        self._pool = BufferPool()
+        self._inbox = Inbox()
+        self._newest: RenderedFrame | None = None
+        self._applied: dict[str, int] = {}
+        self._settled = _Settled()
+
+    # --- from any thread ----------------------------------------------------------------
+
+    def post(self, call: Callable[[], None]) -> None:
+        """Run `call` on the render thread, in order with intents."""
+        self._inbox.put(call)
+
+    def submit(self, viewer: str, intent: m.Intent) -> None:
+        """Apply an intent of a viewer and ack it."""
+        self._inbox.put(ViewerIntent(viewer, intent))
+
+    def join(self, viewer: str, greeting: Sequence[m.ServerMessage]) -> None:
+        """Send a viewer `greeting`, the snapshot and the thumbnails; deltas follow from there."""
+
+        def greet() -> None:
+            self._tell_changes()
+            self._applied.setdefault(viewer, 0)
+            self._states.deliver(viewer, [*greeting, self._authority.snapshot(), *self._bridge.thumbnails(every=True)])
+
+        self._inbox.put(greet)
+
+    def leave(self, viewer: str) -> None:
+        """Forget a viewer."""
+        self._inbox.put(lambda: self._forget(viewer))
+
+    def show(self) -> None:
+        """Hand out the newest picture again: a stream was opened."""
+        self._inbox.put(self._show_again)
+
+    def wake(self) -> None:
+        """Look again whether there is something to do."""
+        self._inbox.wake()
+
+    # --- render thread ------------------------------------------------------------------
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until `stop` is set (and `wake` called)."""
+        while not stop.is_set():
+            try:
+                self._turn()
+            except Exception as error:  # noqa: BLE001 -- a layer or plugin may raise anything; the session goes on
+                self._report(error)
+
+    def _report(self, error: Exception) -> None:
+        log.exception("rendering failed; the session goes on")
+        self._metrics.count("render_errors")
+        line = f"{type(error).__name__}: {error}".splitlines()[0]
+        self._states.broadcast([m.Error("render.failed", f"the server could not draw the scene: {line}")])
+        # What failed will most likely fail again: do not spin.
+        self._inbox.wait(ERROR_PAUSE_S)
+
+    def _turn(self) -> None:
+        acks = self._run_inbox()
+        self._canvas.pump()
+        self._tell_changes()
+        for viewer, ack in acks.items():
+            self._states.deliver(viewer, [ack.at(self._authority.revision)])
+        now_s = time.monotonic()
+        loading = self._bridge.loading
+        if not loading:
+            self._settle()
+        damaged = self._canvas.needs_draw
+        if damaged or loading:
+            self._pacing.changed(now_s)
+        action, wait_s = self._pacing.decide(now_s, damaged=damaged, wanted=self._frames.wants_frame())
+        if action is Next.DRAW:
+            self._draw(self._choose_detail(moving=True))
+        elif action is Next.REST:
+            self._rest()
+        else:
+            self._inbox.wait(wait_s)
+
+    def _run_inbox(self) -> dict[str, _PendingAck]:
+        """Run what waits; return one ack per viewer, for the newest intent and all refusals."""
+        acks: dict[str, _PendingAck] = {}
+        for entry in self._inbox.take():
+            if not isinstance(entry, ViewerIntent):
+                entry()
+                continue
+            refused = self._bridge.apply(entry.intent)
+            number = entry.intent.intent
+            self._applied[entry.viewer] = number
+            ack = acks.setdefault(entry.viewer, _PendingAck())
+            ack.intent = number
+            ack.refused += [m.Refusal(number, name, reason) for name, reason in refused.items()]
+            self._metrics.count("intents_applied")
+        return acks
+
+    def _tell_changes(self) -> None:
+        deltas = self._authority.commit(self._bridge.observe())
+        messages: list[m.ServerMessage] = [*deltas, *self._bridge.thumbnails()]
+        if messages:
+            self._states.broadcast(messages)
+
+    def _settle(self) -> None:
+        """All data of the present revision is on the canvas: frames may claim it from now on."""
+        settled = _Settled(self._authority.revision, dict(self._applied))
+        if settled == self._settled:
+            return
+        self._settled = settled
+        if not self._canvas.needs_draw and self._newest is not None:
+            # Nothing to draw for it: the picture of before is also that of this revision.
+            self._newest = replace(self._newest, revision=settled.revision, input_ids=settled.input_ids)
+            self._frames.publish(self._newest)
+
+    def _choose_detail(self, *, moving: bool) -> Detail:
+        if self._detail is None:
+            return FULL
+        return self._detail.choose(moving=moving, volume=self._canvas.has_volume())
+
+    def _draw(self, detail: Detail, *, at_rest: bool = False) -> None:
+        began_s = time.monotonic()
+        self._pacing.drawn(began_s)
+        self._canvas.set_detail(detail.scale, detail.volume_step, detail.nearest)
+        settled = self._settled
+        camera = self._canvas.camera_pose()
+        width, height = self._canvas.physical_size_px
+        buffer = self._pool.acquire(width, height)
+        self._canvas.draw_into(buffer.rgba)
+        draw_s = time.monotonic() - began_s
+        self._metrics.observe("render", draw_s)
+        if self._detail is not None and self._canvas.has_volume():
+            self._detail.observe(detail, draw_s)
+        self._newest = RenderedFrame(
+            buffer=buffer,
+            canvas_size=self._canvas.size_px,
+            revision=settled.revision,
+            camera=camera,
+            capture_time_us=int(began_s * 1e6),
+            picture_hash=picture_hash(buffer.rgba),
+            full_detail=detail == FULL,
+            at_rest=at_rest,
+            input_ids=settled.input_ids,
+        )
+        self._frames.publish(self._newest)
+
+    def _rest(self) -> None:
+        """Finish the resting picture: full detail, marked so that it is sent exactly."""
+        self._pacing.rested()
+        newest = self._newest
+        if newest is None:
+            return
+        if newest.full_detail:
+            self._newest = replace(newest, at_rest=True)
+            self._frames.publish(self._newest)
+        else:
+            self._draw(FULL, at_rest=True)
+
+    def _show_again(self) -> None:
+        self._pacing.changed(time.monotonic())
+        if self._newest is None:
+            self._draw(FULL)
+        else:
+            self._frames.publish(self._newest)
+
+    def _forget(self, viewer: str) -> None:
+        self._applied.pop(viewer, None)

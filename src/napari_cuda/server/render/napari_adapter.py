@@ -1,0 +1,326 @@
+"""napari's canvas without a window: the server's one module that knows napari's private names.
+
+It does what `napari._qt.qt_viewer.QtViewer` does for a canvas, minus the widgets. Import after
+`settings.prepare_headless_process` and `egl.require_egl`.
+"""
+
+from __future__ import annotations
+
+import functools
+import gc
+import threading
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from napari._vispy import VispyCanvas, create_vispy_layer
+from napari._vispy.utils.qt_font import QtFontManager
+from napari._vispy.visuals.volume import Volume
+from napari.components import ViewerModel
+from napari.layers import Image, Labels, Layer
+from napari.plugins import _initialize_plugins
+from napari.settings import get_settings
+from napari.utils import resize_dask_cache
+from napari.utils.action_manager import action_manager
+from napari.utils.events import disconnect_events
+from napari.utils.key_bindings import KeymapHandler
+from qtpy.QtCore import QCoreApplication, QEvent
+from qtpy.QtGui import QGuiApplication
+from qtpy.QtWidgets import QApplication
+
+from napari_cuda.protocol.errors import StartupError
+from napari_cuda.protocol.packet import CameraPose
+from napari_cuda.server.render.detail import FULL, Detail
+from napari_cuda.server.render.egl import EglContext
+from napari_cuda.server.render.vispy_backend import CanvasBackend, HeadlessApp
+from napari_cuda.settings import headless_napari_config
+
+PRIVATE_NAMES = (
+    "napari._vispy.VispyCanvas",
+    "napari._vispy.VispyCanvas.add_layer_visual_mapping",
+    "napari._vispy.VispyCanvas.font_info",
+    "napari._vispy.create_vispy_layer",
+    "napari._vispy.utils.qt_font.QtFontManager",
+    "napari._vispy.visuals.volume.Volume",
+    "napari._vispy.visuals.volume.Volume.interpolation",
+    "napari._vispy.visuals.volume.Volume.relative_step_size",
+    "napari.plugins._initialize_plugins",
+    "canvas._scene_canvas",
+    "canvas.camera._3D_camera.depth_value",
+    "canvas.grid_cameras",
+    "canvas.layer_to_visual",
+    "canvas.native",
+    "viewer._layer_slicer.events.ready",
+    "viewer._layer_slicer.shutdown",
+    "layer._refresh_sync",
+    "layer._slicing_state._update_loaded_slice_id",
+    "layer._slicing_state._update_slice_response",
+    "visual.node",
+)
+"""Every private name of napari used here: a path from a module, or from a live `canvas`,
+`viewer`, `layer` (an Image) or `visual` (its vispy layer). Checked by the contract test."""
+
+# Vispy builds the frustum in float32: beyond this the far plane is lost and volumes turn black.
+_MAX_DEPTH = 2.0 / (10.0 * float(np.finfo(np.float32).eps))
+
+
+@functools.cache
+def application() -> QApplication:
+    """Return the process's QApplication, on the `offscreen` platform. Owner: render thread.
+
+    Kept for good: Qt aborts at the next font or cursor once it is collected. Raises
+    StartupError if the process has an application that is not ours to use.
+    """
+    app = QApplication.instance() or QApplication(["napari-cuda"])
+    if not isinstance(app, QApplication) or QGuiApplication.platformName() != "offscreen":
+        raise StartupError("the process already has a Qt application with windows; start the server in its own process")
+    return app
+
+
+@functools.cache
+def initialise_napari() -> None:
+    """Set up napari for this process: settings, plugins, shortcuts. Call before making a viewer.
+
+    Owner: render thread. Raises StartupError if napari would write to the user's settings.
+    """
+    settings = get_settings()
+    if settings.config_path is None or settings.config_path != headless_napari_config():
+        raise StartupError("napari was imported before the headless set-up; start the server in a process of its own")
+    # The file outlives the process: every setting we rely on is set, never assumed.
+    settings.experimental.async_ = True
+    settings.appearance.theme = "dark"
+    settings.application.save_window_geometry = False
+    _initialize_plugins()
+    dask = settings.application.dask
+    resize_dask_cache(int(dask.enabled * dask.cache * 1e9))
+    for action, shortcuts in settings.shortcuts.shortcuts.items():
+        action_manager.unbind_shortcut(action)
+        for shortcut in shortcuts:
+            action_manager.bind_shortcut(action, shortcut)
+
+
+class _ReadySlices:
+    """Slices that arrived, newest per layer. Owner: slicer thread puts, render thread takes."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._newest: dict[weakref.ReferenceType[Layer], Any] = {}
+
+    def put(self, responses: dict[weakref.ReferenceType[Layer], Any]) -> None:
+        with self._lock:
+            self._newest.update(responses)
+
+    def take(self) -> dict[weakref.ReferenceType[Layer], Any]:
+        with self._lock:
+            taken, self._newest = self._newest, {}
+        return taken
+
+    def __bool__(self) -> bool:
+        return bool(self._newest)
+
+
+class HeadlessCanvas:
+    """napari's canvas drawn into memory. Owner: render (main) thread.
+
+    Call `initialise_napari()` before making the viewer. Slices are made on napari's slicer
+    thread; when one is there `wake` is called *on that thread*, and the next `pump` shows it.
+    """
+
+    def __init__(
+        self,
+        viewer: ViewerModel,
+        size_px: tuple[int, int],
+        gl: EglContext,
+        wake: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Build the canvas of `viewer`, `size_px` (width, height), in the open context `gl`."""
+        self._app = application()
+        self._viewer = viewer
+        self._wake = wake
+        self._slices = _ReadySlices()
+        self._detail = FULL
+        self._own_steps: weakref.WeakKeyDictionary[Volume, float] = weakref.WeakKeyDictionary()
+        self._closed = False
+        self._keymap = KeymapHandler()
+        self._canvas = VispyCanvas(
+            viewer=viewer,
+            key_map_handler=self._keymap,
+            font_manager=QtFontManager(),
+            font_family=QGuiApplication.font().family(),
+            app=HeadlessApp(gl),
+            autoswap=False,
+            size=size_px,
+        )
+        self._backend: CanvasBackend = self._canvas.native
+        self._backend.announce_size()
+        self._connect()
+        viewer.mouse_over_canvas = True
+        for layer in viewer.layers:
+            self._add_layer(layer)
+            if not layer.loaded:
+                # Its slice may have come before we listened, and is then lost: ask again.
+                layer.refresh()
+        self._on_active_change()
+        self._update_camera_depth()
+
+    def _connect(self) -> None:
+        viewer = self._viewer
+        viewer._layer_slicer.events.ready.connect(self._on_slice_ready)
+        viewer.layers.events.inserted.connect(self._update_camera_depth)
+        viewer.layers.events.removed.connect(self._update_camera_depth)
+        viewer.dims.events.ndisplay.connect(self._update_camera_depth)
+        viewer.layers.selection.events.active.connect(self._on_active_change)
+        # Connected last, so called first: napari's emitters run the newest callback first.
+        viewer.layers.events.inserted.connect(self._on_layer_inserted)
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """(width, height) of the canvas in logical pixels."""
+        height, width = self._canvas.size
+        return width, height
+
+    @property
+    def physical_size_px(self) -> tuple[int, int]:
+        """(width, height) of the picture that `draw_into` fills: the canvas times the detail's scale."""
+        return self._backend.physical_size_px
+
+    @property
+    def needs_draw(self) -> bool:
+        """True if a new picture would differ, or slices wait for `pump`."""
+        return self._backend.needs_draw or bool(self._slices)
+
+    @property
+    def settled(self) -> bool:
+        """True if the last picture is final: nothing to draw, and no visible layer still loading."""
+        return not self.needs_draw and all(layer.loaded for layer in self._viewer.layers if layer.visible)
+
+    def has_volume(self) -> bool:
+        """True if a volume is ray-cast: three displayed dimensions and a visible image or labels layer."""
+        return self._viewer.dims.ndisplay == 3 and any(
+            layer.visible and isinstance(layer, (Image, Labels)) for layer in self._viewer.layers
+        )
+
+    def camera_pose(self) -> CameraPose:
+        """Return the camera of the next picture."""
+        camera = self._viewer.scene.camera
+        center = tuple(float(value) for value in camera.center)
+        z, y, x = (0.0,) * (3 - len(center)) + center
+        a, b, c = (float(angle) for angle in camera.angles)
+        return CameraPose(
+            center=(z, y, x),
+            zoom=float(camera.zoom),
+            angles=(a, b, c),
+            perspective=float(camera.perspective),
+            ndisplay=self._viewer.dims.ndisplay,
+        )
+
+    def resize(self, width: int, height: int) -> None:
+        """Set the canvas size in logical pixels. Raises ValueError if it is empty."""
+        if width < 1 or height < 1:
+            raise ValueError(f"canvas of {width} x {height} pixels is empty")
+        self._canvas.size = (height, width)
+
+    def set_detail(self, scale: float = 1.0, volume_step: float | None = None, nearest: bool = False) -> None:
+        """Draw more coarsely, or (no arguments) in full again; the layer models are not changed.
+
+        Raises ValueError if `scale` or `volume_step` is not positive.
+        """
+        if scale <= 0 or (volume_step is not None and volume_step <= 0):
+            raise ValueError(f"detail needs positive values, got scale {scale} and volume step {volume_step}")
+        detail = Detail(scale, volume_step, nearest)
+        if detail == self._detail:
+            return
+        self._detail = detail
+        self._backend.set_scale(scale)
+        self._backend.request_draw()
+
+    def pump(self) -> None:
+        """Show the slices that arrived, and let Qt run what is due. Call once per turn of the loop."""
+        for weak_layer, response in self._slices.take().items():
+            layer = weak_layer()
+            if layer is not None:
+                self._show_slice(layer, response)
+        self._app.processEvents()
+        # Qt deletes widgets only inside exec(), which nobody calls here.
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+
+    def draw_into(self, rgba: npt.NDArray[np.uint8]) -> None:
+        """Draw the scene into `rgba`: (height, width, 4) uint8 of the physical size, contiguous.
+
+        Top row first, alpha 255. A change of multiscale level comes after the picture, so
+        `needs_draw` may be True again. Raises ValueError if the buffer does not fit; whatever
+        a layer's drawing raises passes through.
+        """
+        width, height = self.physical_size_px
+        if rgba.shape != (height, width, 4) or rgba.dtype != np.uint8 or not rgba.flags.c_contiguous:
+            raise ValueError(f"the buffer {rgba.dtype} {rgba.shape} is not a contiguous uint8 ({height}, {width}, 4)")
+        self._apply_detail()
+        self._backend.draw()
+        self._backend.read(rgba)
+
+    def close(self) -> None:
+        """Free the canvas; close the `EglContext` after it. The viewer can slice no more."""
+        if self._closed:
+            return
+        self._closed = True
+        viewer = self._viewer
+        viewer._layer_slicer.shutdown()
+        self._slices.take()
+        for events in (viewer.layers.events, viewer.dims.events, viewer.layers.selection.events):
+            disconnect_events(events, self)
+        self._keymap.keymap_providers = []
+        self._canvas.delete()
+        self._canvas._scene_canvas.close()
+        self._app.processEvents()
+        # Visuals are in cycles: they must go while the context is alive, not at exit.
+        gc.collect()
+
+    def _on_layer_inserted(self, event: Any) -> None:
+        self._add_layer(event.value)
+
+    def _add_layer(self, layer: Layer) -> None:
+        visual = create_vispy_layer(layer, font_info=self._canvas.font_info())
+        self._canvas.add_layer_visual_mapping(layer, visual)
+
+    def _on_active_change(self) -> None:
+        active = self._viewer.layers.selection.active
+        self._keymap.keymap_providers = [self._viewer] if active is None else [active, self._viewer]
+
+    def _update_camera_depth(self) -> None:
+        """Fit the 3D cameras' depth to the data, as the desktop does: 128 diameters, bounded."""
+        if self._viewer.dims.ndisplay == 2:
+            return
+        extent = self._viewer.layers.extent
+        size = extent.world[1] - extent.world[0] + extent.step
+        diameter = float(np.linalg.norm(size[list(self._viewer.dims.displayed)]))
+        for camera in (self._canvas.camera, *self._canvas.grid_cameras):
+            camera._3D_camera.depth_value = min(128 * diameter, _MAX_DEPTH)
+
+    def _on_slice_ready(self, event: Any) -> None:
+        """Keep the slices for `pump`. Runs on the slicer thread."""
+        self._slices.put(event.value)
+        self._wake()
+
+    def _show_slice(self, layer: Layer, response: Any) -> None:
+        layer._slicing_state._update_slice_response(response)
+        layer._slicing_state._update_loaded_slice_id(response.request_id)
+        layer.events.set_data()
+        layer._refresh_sync(data_displayed=False, thumbnail=True, highlight=True, extent=False)
+
+    def _apply_detail(self) -> None:
+        """Make the volume nodes follow the detail, also those that napari made since."""
+        for layer, visual in self._canvas.layer_to_visual.items():
+            node = visual.node
+            if not isinstance(node, Volume):
+                continue
+            step = self._detail.volume_step
+            if step is not None:
+                self._own_steps.setdefault(node, node.relative_step_size)
+            elif node in self._own_steps:
+                step = self._own_steps.pop(node)
+            if step is not None and step != node.relative_step_size:
+                node.relative_step_size = step
+            if isinstance(layer, Image):
+                node.interpolation = "nearest" if self._detail.nearest else str(layer.interpolation3d)

@@ -1,0 +1,62 @@
+"""FramePacing: when to draw, and when the picture is at rest. Pure; `now_s` is passed in."""
+
+from __future__ import annotations
+
+import enum
+
+REST_AFTER_S = 0.150
+"""Nothing changed for this long: the picture is at rest and becomes exact."""
+
+
+class Next(enum.Enum):
+    """What the render loop should do now."""
+
+    DRAW = "draw"
+    REST = "rest"
+    WAIT = "wait"
+
+
+class FramePacing:
+    """Decide between drawing, finishing the resting picture, and waiting.
+
+    Owner: render thread. No change, no frame: `WAIT` without a deadline while idle.
+    """
+
+    def __init__(self, frame_rate: float) -> None:
+        self._interval_s = 1.0 / frame_rate
+        self._drawn_s = float("-inf")
+        self._changed_s = float("-inf")
+        self._resting = True
+
+    @property
+    def resting(self) -> bool:
+        """True once the exact picture of the last change was handed out."""
+        return self._resting
+
+    def changed(self, now_s: float) -> None:
+        """Note that the picture changed (or must be shown to somebody new)."""
+        self._changed_s = now_s
+        self._resting = False
+
+    def drawn(self, now_s: float) -> None:
+        """Note that drawing began at `now_s`."""
+        self._drawn_s = now_s
+
+    def rested(self) -> None:
+        """Note that the resting picture was handed out."""
+        self._resting = True
+
+    def decide(self, now_s: float, *, damaged: bool, wanted: bool) -> tuple[Next, float | None]:
+        """Return what to do, and for WAIT the seconds after which to ask again (None: on events).
+
+        `damaged`: there is something to draw. `wanted`: some viewer's window has room.
+        """
+        if damaged:
+            if not wanted:
+                return Next.WAIT, None
+            wait_s = self._drawn_s + self._interval_s - now_s
+            return (Next.WAIT, wait_s) if wait_s > 0 else (Next.DRAW, None)
+        if self._resting:
+            return Next.WAIT, None
+        wait_s = self._changed_s + REST_AFTER_S - now_s
+        return (Next.WAIT, wait_s) if wait_s > 0 else (Next.REST, None)

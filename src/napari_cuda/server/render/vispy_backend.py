@@ -1,0 +1,262 @@
+"""The vispy backend that draws into our own framebuffer instead of a window.
+
+vispy's own EGL backend opens only the default display and asks for no depth buffer; this one
+takes an open `EglContext`. Import after `settings.prepare_headless_process`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from OpenGL import GL
+from OpenGL.GL.MESA.pack_invert import GL_PACK_INVERT_MESA, glInitPackInvertMESA
+from vispy.app import Application, Canvas
+from vispy.app.base import BaseApplicationBackend, BaseCanvasBackend
+
+from napari_cuda.server.render.egl import EglContext
+
+# An RGBA pixel whose alpha is 255 and whose colour is 0, as the machine sees it in one word.
+_OPAQUE = np.array([0, 0, 0, 255], np.uint8).view(np.uint32)[0]
+
+# What vispy may ask of this backend. napari asks for vsync; there is nothing to wait for.
+_CAPABILITY = {
+    "title": True,
+    "size": True,
+    "position": True,
+    "show": True,
+    "vsync": True,
+    "resizable": True,
+    "decorate": True,
+    "fullscreen": False,
+    "context": False,
+    "multi_window": False,
+    "scroll": True,
+    "parent": False,
+    "always_on_top": False,
+}
+
+
+class Framebuffer:
+    """An OpenGL framebuffer: RGBA8 colour, 24 bit depth, 8 bit stencil. Owner: render thread.
+
+    The colour buffer has alpha because napari's `additive` and `opaque` blending read and
+    write it: without it their pictures differ from the desktop's.
+    """
+
+    def __init__(self) -> None:
+        self.id = int(GL.glGenFramebuffers(1))
+        self._color, self._depth = (int(name) for name in GL.glGenRenderbuffers(2))
+        self._size = (0, 0)
+        self._bottom_first = np.empty((0, 0, 4), np.uint8)
+        # Mesa, so every software renderer, can turn the rows over itself: one pass less.
+        self.reads_top_first = bool(glInitPackInvertMESA())
+
+    def allocate(self, width: int, height: int) -> None:
+        """Give the picture a size; its content is then undefined. Does nothing if it has that size."""
+        if self._size == (width, height):
+            return
+        self._size = (width, height)
+        for name, layout in ((self._color, GL.GL_RGBA8), (self._depth, GL.GL_DEPTH24_STENCIL8)):
+            GL.glBindRenderbuffer(GL.GL_RENDERBUFFER, name)
+            GL.glRenderbufferStorage(GL.GL_RENDERBUFFER, layout, width, height)
+        GL.glBindFramebuffer(GL.GL_FRAMEBUFFER, self.id)
+        for attachment, name in (
+            (GL.GL_COLOR_ATTACHMENT0, self._color),
+            (GL.GL_DEPTH_STENCIL_ATTACHMENT, self._depth),
+        ):
+            GL.glFramebufferRenderbuffer(GL.GL_FRAMEBUFFER, attachment, GL.GL_RENDERBUFFER, name)
+
+    def read(self, rgba: npt.NDArray[np.uint8]) -> None:
+        """Copy the picture into `rgba`, (H, W, 4) uint8 contiguous: top row first, alpha 255."""
+        # One pass makes the picture opaque, as Qt does on the desktop. Only as words it is fast.
+        words = rgba.view(np.uint32)[:, :, 0]
+        if self.reads_top_first:
+            GL.glPixelStorei(GL_PACK_INVERT_MESA, 1)
+            self._read_pixels(rgba)
+            GL.glPixelStorei(GL_PACK_INVERT_MESA, 0)
+            np.bitwise_or(words, _OPAQUE, out=words)
+            return
+        if self._bottom_first.shape != rgba.shape:
+            self._bottom_first = np.empty_like(rgba)
+        self._read_pixels(self._bottom_first)
+        np.bitwise_or(self._bottom_first.view(np.uint32)[::-1, :, 0], _OPAQUE, out=words)
+
+    def _read_pixels(self, pixels: npt.NDArray[np.uint8]) -> None:
+        GL.glBindFramebuffer(GL.GL_FRAMEBUFFER, self.id)
+        # `pixels` must be an array of bytes: PyOpenGL corrupts memory if it is one of words.
+        GL.glReadPixels(0, 0, *self._size, GL.GL_RGBA, GL.GL_UNSIGNED_BYTE, pixels)
+
+    def close(self) -> None:
+        """Free the buffers; the context must be current."""
+        GL.glBindFramebuffer(GL.GL_FRAMEBUFFER, 0)
+        GL.glDeleteFramebuffers(1, [self.id])
+        GL.glDeleteRenderbuffers(2, [self._color, self._depth])
+
+
+class _Signal:
+    """The part of a Qt signal that napari uses."""
+
+    def __init__(self) -> None:
+        self._callbacks: list[Callable[[], Any]] = []
+
+    def connect(self, callback: Callable[[], Any]) -> None:
+        self._callbacks.append(callback)
+
+    def emit(self) -> None:
+        callbacks, self._callbacks = self._callbacks, []
+        for callback in callbacks:
+            callback()
+
+
+class CanvasBackend(BaseCanvasBackend):
+    """The "window" of a vispy canvas: a size, a scale and a framebuffer. Owner: render thread.
+
+    The canvas is `size` logical pixels; the picture is `size * scale` physical ones.
+    """
+
+    def __init__(self, vispy_canvas: Canvas, *, gl: EglContext, **kwargs: Any) -> None:
+        super().__init__(vispy_canvas)
+        options = self._process_backend_kwargs(kwargs)
+        options.context.shared.add_ref("napari-cuda", self)
+        self._gl = gl
+        self._size: tuple[int, int] = options.size
+        self._scale = 1.0
+        self._needs_draw = True
+        self._cursor: Any = None
+        self.destroyed = _Signal()
+        self.screen_changed = _Signal()
+        gl.make_current()
+        self._framebuffer = Framebuffer()
+        self._framebuffer.allocate(*self.physical_size_px)
+        self._vispy_canvas.set_current()
+        self._vispy_canvas.events.initialize()
+
+    @property
+    def needs_draw(self) -> bool:
+        """True if the scene changed since the last `draw`."""
+        return self._needs_draw
+
+    @property
+    def physical_size_px(self) -> tuple[int, int]:
+        """(width, height) of the picture in its own pixels."""
+        width, height = self._size
+        return max(1, round(width * self._scale)), max(1, round(height * self._scale))
+
+    def request_draw(self) -> None:
+        """Ask for a new picture."""
+        self._needs_draw = True
+
+    def set_scale(self, scale: float) -> None:
+        """Draw `scale` physical pixels to a logical one from now on."""
+        if scale != self._scale:
+            self._scale = scale
+            self.announce_size()
+
+    def announce_size(self) -> None:
+        """Tell the canvas its size: Qt's first resize does this on the desktop."""
+        self._vispy_canvas.events.resize(size=self._size, physical_size=self.physical_size_px)
+        self._needs_draw = True
+
+    def draw(self) -> None:
+        """Draw the scene into the framebuffer; what a draw callback changes asks for another."""
+        self._needs_draw = False
+        self._gl.make_current()
+        self._framebuffer.allocate(*self.physical_size_px)
+        self._vispy_canvas.set_current()
+        self._vispy_canvas.context.set_viewport(0, 0, *self.physical_size_px)
+        self._vispy_canvas.events.draw(region=None)
+
+    def read(self, rgba: npt.NDArray[np.uint8]) -> None:
+        """Copy the drawn picture into `rgba`, (height, width, 4) uint8 of the physical size."""
+        self._framebuffer.read(rgba)
+
+    # What vispy calls.
+
+    def _vispy_set_current(self) -> None:
+        self._gl.make_current()
+
+    def _vispy_get_fb_bind_location(self) -> int:
+        return self._framebuffer.id
+
+    def _vispy_update(self) -> None:
+        self._needs_draw = True
+
+    def _vispy_get_size(self) -> tuple[int, int]:
+        return self._size
+
+    def _vispy_get_physical_size(self) -> tuple[int, int]:
+        return self.physical_size_px
+
+    def _vispy_set_size(self, w: int, h: int) -> None:
+        # napari blocks the wrong callback here: equal sizes must end the ping-pong.
+        if (w, h) != self._size:
+            self._size = (w, h)
+            self.announce_size()
+
+    def _vispy_get_position(self) -> tuple[int, int]:
+        return 0, 0
+
+    def _vispy_set_position(self, x: int, y: int) -> None: ...
+
+    def _vispy_set_title(self, title: str) -> None: ...
+
+    def _vispy_set_visible(self, visible: bool) -> None: ...
+
+    def _vispy_swap_buffers(self) -> None: ...
+
+    def _vispy_close(self) -> None:
+        self._gl.make_current()
+        self._framebuffer.close()
+
+    # What napari's canvas asks of a Qt widget. napari replaces enterEvent and leaveEvent.
+
+    def enterEvent(self, event: Any) -> None: ...
+
+    def leaveEvent(self, event: Any) -> None: ...
+
+    def cursor(self) -> Any:
+        """Return the cursor that napari set last."""
+        return self._cursor
+
+    def setCursor(self, cursor: Any) -> None:
+        """Keep the cursor; the client shows it."""
+        self._cursor = cursor
+
+    def deleteLater(self) -> None:
+        """Say good-bye at once: there is no widget to delete."""
+        self.destroyed.emit()
+
+
+class _ApplicationBackend(BaseApplicationBackend):
+    """An event loop that is somebody else's: the render loop draws and pumps Qt."""
+
+    def _vispy_get_backend_name(self) -> str:
+        return "napari-cuda"
+
+    def _vispy_process_events(self) -> None: ...
+
+    def _vispy_run(self) -> None: ...
+
+    def _vispy_quit(self) -> None: ...
+
+
+class HeadlessApp(Application):
+    """The vispy application to give to a canvas as `app=`; vispy's default one stays Qt's.
+
+    Timers are vispy's default application's, so they run on the pumped Qt loop.
+    """
+
+    def __init__(self, gl: EglContext) -> None:
+        self._gl = gl
+        super().__init__()
+
+    def _use(self, backend_name: str | None = None) -> None:
+        self._backend_module = SimpleNamespace(
+            capability=_CAPABILITY, CanvasBackend=functools.partial(CanvasBackend, gl=self._gl)
+        )
+        self._backend = _ApplicationBackend()

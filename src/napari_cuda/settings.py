@@ -1,0 +1,118 @@
+"""Settings: the only reader and writer of the process environment.
+
+Every variable is one field of `Settings`: `NAPARI_CUDA_` + the field's name in capitals.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from napari_cuda.protocol.errors import ConfigError, StartupError
+
+ENV_PREFIX = "NAPARI_CUDA_"
+
+GlDevice = Literal["auto", "hardware", "surfaceless", "software"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+class Settings(BaseSettings):
+    """The table of settings. Immutable; read once at start-up with `load_settings()`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX,
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    gl_device: GlDevice = Field(
+        default="auto", description="which EGL devices to try; auto takes the first that renders"
+    )
+    log_level: LogLevel = Field(default="info", description="least severe message that is logged")
+    vt_gl_safe: bool = Field(
+        default=True, description="keep a decoded surface until the GPU has read it (VideoToolbox)"
+    )
+    token: SecretStr | None = Field(default=None, description="access token; a random one is made if unset")
+
+    @field_validator("gl_device", "log_level", mode="before")
+    @classmethod
+    def _ignore_case(cls, value: object) -> object:
+        return value.strip().lower() if isinstance(value, str) else value
+
+    @field_validator("token")
+    @classmethod
+    def _token_is_one_word(cls, value: SecretStr | None) -> SecretStr | None:
+        # It travels in a header and in an address; a space or newline would be lost on the way.
+        if value is not None and not (value.get_secret_value().isascii() and value.get_secret_value().isprintable()):
+            raise ValueError("Input should be printable ASCII")
+        if value is not None and " " in value.get_secret_value():
+            raise ValueError("Input should not contain spaces")
+        return value
+
+
+def load_settings() -> Settings:
+    """Return the settings of this process, read from the environment.
+
+    Raises ConfigError, one line that names every wrong variable, if a value is not allowed.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = []
+        for detail in error.errors():
+            name = ENV_PREFIX + str(detail["loc"][0]).upper()
+            value = "" if name.endswith("TOKEN") else f"={os.environ.get(name, '')!r}"
+            wrong.append(f"{name}{value}: {detail['msg'].removeprefix('Value error, ')}")
+        raise ConfigError("; ".join(wrong)) from None
+
+
+def server_napari_config() -> Path:
+    """Return where the server keeps its own napari settings; the user's are never touched."""
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(state) / "napari-cuda" / "server" / "napari.yaml"
+
+
+def prepare_headless_process(config_file: Path) -> None:
+    """Make this process one that renders without a display; call before napari or OpenGL is imported.
+
+    `config_file` is where napari keeps its settings in this process; its folder is made.
+    Raises StartupError if napari or OpenGL was imported before, or the folder cannot be made.
+    """
+    config_file = config_file.absolute()
+    _refuse_late_call(config_file)
+    try:
+        config_file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartupError(
+            f"cannot make {config_file.parent} for the server's napari settings: {error.strerror}"
+        ) from None
+    os.environ["PYOPENGL_PLATFORM"] = "egl"
+    os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    os.environ["NAPARI_CONFIG"] = str(config_file)
+
+
+def headless_napari_config() -> Path:
+    """Return the napari settings file of this headless process.
+
+    Raises StartupError if `prepare_headless_process` was not called.
+    """
+    name = os.environ.get("NAPARI_CONFIG", "")
+    if not name or os.environ.get("PYOPENGL_PLATFORM") != "egl":
+        raise StartupError("the process is not set up to render headless; call prepare_headless_process first")
+    return Path(name)
+
+
+def _refuse_late_call(config_file: Path) -> None:
+    """Raise StartupError if a library has already made its choice, and made it otherwise."""
+    opengl = sys.modules.get("OpenGL.platform")
+    if opengl is not None and type(getattr(opengl, "PLATFORM", None)).__name__ != "EGLPlatform":
+        raise StartupError("OpenGL was imported before the headless set-up; start the server in a process of its own")
+    if "napari.settings" in sys.modules and os.environ.get("NAPARI_CONFIG") != str(config_file):
+        raise StartupError("napari was imported before the headless set-up; start the server in a process of its own")

@@ -1,0 +1,90 @@
+"""The only place a thread starts: a name, a stop event, a join by a deadline."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+log = logging.getLogger(__name__)
+
+
+class Worker:
+    """A named thread that runs `run(stop)` until it returns.
+
+    `run` must return soon after `stop` is set; `wake` is called by `stop()` to end whatever
+    the thread waits for. An exception that leaves `run` is logged once and handed to
+    `on_error` on the worker's thread: the owner decides what ends.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        run: Callable[[threading.Event], None],
+        *,
+        wake: Callable[[], None] | None = None,
+        on_error: Callable[[Exception], None] | None = None,
+    ) -> None:
+        self._run = run
+        self._wake = wake
+        self._on_error = on_error
+        self._stop = threading.Event()
+        # A daemon, so that a thread stuck in a native call can never keep the process alive.
+        self._thread = threading.Thread(target=self._main, name=f"napari-cuda-{name}", daemon=True)
+
+    @property
+    def name(self) -> str:
+        """The thread's name, as debuggers show it."""
+        return self._thread.name
+
+    @property
+    def alive(self) -> bool:
+        """True while the thread runs."""
+        return self._thread.is_alive()
+
+    def start(self) -> Worker:
+        """Start the thread and return self."""
+        self._thread.start()
+        return self
+
+    def request_stop(self) -> None:
+        """Ask the thread to end, without waiting."""
+        self._stop.set()
+        if self._wake is not None:
+            self._wake()
+
+    def stop(self, deadline_s: float = 5.0) -> bool:
+        """Ask the thread to end and wait for it; False (and a log line) if it did not."""
+        self.request_stop()
+        if self._thread is threading.current_thread() or self._thread.ident is None:
+            return True
+        self._thread.join(max(0.0, deadline_s))
+        if self._thread.is_alive():
+            log.warning("thread %s did not end within %.1f s", self.name, deadline_s)
+            return False
+        return True
+
+    def _main(self) -> None:
+        try:
+            self._run(self._stop)
+        except Exception as error:  # noqa: BLE001 -- the root of a thread: report, never die silently
+            log.exception("thread %s failed", self.name)
+            if self._on_error is not None:
+                self._on_error(error)
+
+
+class Deadline:
+    """One time budget shared by several steps."""
+
+    def __init__(self, timeout_s: float) -> None:
+        self._until = time.monotonic() + timeout_s
+
+    def left_s(self) -> float:
+        """Seconds left, never negative."""
+        return max(0.0, self._until - time.monotonic())
+
+    @property
+    def expired(self) -> bool:
+        """True once no time is left."""
+        return self.left_s() == 0.0

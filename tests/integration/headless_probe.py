@@ -1,0 +1,272 @@
+"""What the headless canvas does, looked at from inside its process: `headless_probe.py NAME [ARG …]`.
+
+Run by `test_headless_canvas.py` through `napari_cuda.settings.prepare_headless_process`: a
+process renders headless or not from its first import on. Each probe prints one JSON object.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from napari.components import ViewerModel
+from napari.settings import get_settings
+from qtpy.QtWidgets import QWidget
+
+from napari_cuda.server.render import napari_adapter
+from napari_cuda.server.render.egl import EglContext
+from napari_cuda.server.render.napari_adapter import HeadlessCanvas, initialise_napari
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from scenes import SCENES, add_flat_scene, add_mri_volume
+
+SIZE = (1280, 720)
+MAX_TURNS = 20_000
+
+
+class Stage:
+    """A viewer, its canvas, and a buffer that holds the last picture."""
+
+    def __init__(self, gl: EglContext, size: tuple[int, int] = SIZE, viewer: ViewerModel | None = None) -> None:
+        self.viewer = ViewerModel() if viewer is None else viewer
+        self.woken = threading.Event()
+        self.wakers: set[str] = set()
+        self.canvas = HeadlessCanvas(self.viewer, size, gl, self.wake)
+        self.draws = 0
+        self.picture = np.empty(0, np.uint8)
+
+    def wake(self) -> None:
+        self.wakers.add(threading.current_thread().name)
+        self.woken.set()
+
+    def draw(self) -> np.ndarray:
+        width, height = self.canvas.physical_size_px
+        self.picture = np.zeros((height, width, 4), np.uint8)
+        self.canvas.draw_into(self.picture)
+        self.draws += 1
+        return self.picture
+
+    def settle(self) -> np.ndarray:
+        """Draw as the render loop does, until the picture is final."""
+        for _ in range(MAX_TURNS):
+            self.canvas.pump()
+            if self.canvas.needs_draw:
+                self.draw()
+            elif self.canvas.settled:
+                return self.picture
+            else:
+                self.woken.wait(5.0)
+                self.woken.clear()
+        raise AssertionError("the picture never became final")
+
+    def center(self) -> list[int]:
+        height, width = self.picture.shape[:2]
+        return [int(value) for value in self.picture[height // 2, width // 2]]
+
+
+class GatedStack:
+    """An array of 10 planes of which none can be read before `gate` opens."""
+
+    shape, ndim, dtype = (10, 64, 64), 3, np.dtype(np.uint8)
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        if not self.gate.wait(60.0):
+            raise TimeoutError("the gate was never opened")
+        values = np.arange(10, dtype=np.uint8)[:, None, None] * 20 + 50
+        return np.broadcast_to(values, self.shape)[index]
+
+
+def picture(gl: EglContext, scene: str, out: str) -> dict[str, Any]:
+    """Draw a scene and save it."""
+    stage = Stage(gl)
+    SCENES[scene](stage.viewer)
+    np.save(out, stage.settle())
+    stage.canvas.close()
+    return {"has_volume": stage.canvas.has_volume()}
+
+
+def flat(gl: EglContext) -> dict[str, Any]:
+    """At rest, resize, refusals, row order, in two dimensions."""
+    viewer = ViewerModel()
+    add_flat_scene(viewer)
+    stage = Stage(gl, viewer=viewer)
+    viewer.reset_view()
+    first = stage.settle()
+    draws = stage.draws
+    for _ in range(50):
+        stage.canvas.pump()
+    idle = not stage.canvas.needs_draw and stage.draws == draws
+    native = stage.canvas._backend._framebuffer
+    native.reads_top_first = not native.reads_top_first
+    same_rows = bool(np.array_equal(stage.draw(), first))
+    try:
+        stage.canvas.draw_into(np.empty((10, 10, 4), np.uint8))
+        refused = ""
+    except ValueError as error:
+        refused = str(error)
+    stage.canvas.resize(640, 480)
+    resized = stage.settle().copy()
+    fresh = Stage(gl, (640, 480))
+    add_flat_scene(fresh.viewer)
+    fresh.viewer.scene.camera.center, fresh.viewer.scene.camera.zoom = (
+        viewer.scene.camera.center,
+        viewer.scene.camera.zoom,
+    )
+    pose = stage.canvas.camera_pose()
+    deleted: list[object] = []
+    widget = QWidget()
+    widget.destroyed.connect(deleted.append)
+    widget.deleteLater()
+    stage.canvas.pump()
+    widget_deleted = len(deleted) == 1
+    result = {
+        "early_layers_drawn": len(np.unique(first)) > 50,
+        "idle": idle,
+        "same_rows": same_rows,
+        "refused": refused,
+        "model_size": list(viewer.canvas.size),
+        "resized_like_fresh": bool(np.array_equal(resized, fresh.settle())),
+        "resized_mean": float(resized[..., :3].mean()),
+        "pose_matches": (*pose.center, pose.zoom) == (*viewer.scene.camera.center, viewer.scene.camera.zoom),
+        "widget_deleted": widget_deleted,
+        "has_volume": stage.canvas.has_volume(),
+    }
+    fresh.canvas.close()
+    stage.canvas.close()
+    return result
+
+
+def slicing(gl: EglContext) -> dict[str, Any]:
+    """Ten steps through a stack that cannot be read yet: nothing blocks, the last one shows."""
+    stage = Stage(gl)
+    data = GatedStack()
+    layer = stage.viewer.add_image(data, contrast_limits=(0, 255), multiscale=False)
+    for step in range(10):
+        stage.viewer.dims.set_current_step(0, step)
+        stage.canvas.pump()
+        stage.draw()
+    before = {"settled": stage.canvas.settled, "loaded": layer.loaded, "wakers": len(stage.wakers)}
+    data.gate.set()
+    stage.settle()
+    result = {
+        "before": before,
+        "center": stage.center(),
+        "wakers": len(stage.wakers),
+        "woken_by_main": threading.main_thread().name in stage.wakers,
+    }
+    stage.canvas.close()
+    return result
+
+
+def multiscale(gl: EglContext) -> dict[str, Any]:
+    """A pyramid whose levels differ in value: the picture says which level it shows."""
+    stage = Stage(gl)
+    pyramid = [np.full((8192 >> level,) * 2, 40 * (level + 1), np.uint8) for level in range(5)]
+    layer = stage.viewer.add_image(pyramid, contrast_limits=(0, 255), multiscale=True)
+    stage.viewer.reset_view()
+    stage.settle()
+    fit = {"level": layer.data_level, "center": stage.center()}
+    stage.viewer.scene.camera.zoom = 1.0
+    drawn = stage.draws
+    stage.settle()
+    near = {"level": layer.data_level, "center": stage.center(), "draws": stage.draws - drawn}
+    stage.canvas.close()
+    return {"fit": fit, "near": near}
+
+
+def detail(gl: EglContext) -> dict[str, Any]:
+    """Less detail and back, also when the model changes in between."""
+    stage = Stage(gl)
+    add_mri_volume(stage.viewer)
+    layer = stage.viewer.layers[0]
+    full = stage.settle().copy()
+    stage.canvas.set_detail(0.5, 2.0, True)
+    wanted = stage.canvas.needs_draw
+    coarse = stage.settle().copy()
+    model = [layer.interpolation3d, list(stage.canvas.size_px), list(stage.viewer.canvas.size)]
+    stage.canvas.set_detail(1 / 3, 3.0, True)
+    stage.settle()
+    stage.canvas.set_detail()
+    again = stage.settle().copy()
+    stage.canvas.set_detail(0.5, 2.0, True)
+    stage.settle()
+    layer.interpolation3d = "nearest"
+    stage.canvas.set_detail()
+    nearest_late = stage.settle().copy()
+    fresh = Stage(gl)
+    add_mri_volume(fresh.viewer)
+    fresh.viewer.layers[0].interpolation3d = "nearest"
+    error = coarse[..., :3].astype(float) - full[::2, ::2, :3]
+    result = {
+        "wanted": wanted,
+        "coarse_shape": list(coarse.shape),
+        "coarse_psnr_db": float(10 * np.log10(255**2 / (error**2).mean())),
+        "model": model,
+        "identical": bool(np.array_equal(full, again)),
+        "model_change_survives": bool(np.array_equal(nearest_late, fresh.settle())),
+        "nearest_differs": not np.array_equal(nearest_late, full),
+        "has_volume": stage.canvas.has_volume(),
+    }
+    fresh.canvas.close()
+    stage.canvas.close()
+    return result
+
+
+def names(gl: EglContext) -> dict[str, Any]:
+    """Which of the adapter's private napari names are missing."""
+    stage = Stage(gl)
+    layer = stage.viewer.add_image(np.zeros((8, 8), np.uint8))
+    canvas = stage.canvas._canvas
+    roots = {"canvas": canvas, "viewer": stage.viewer, "layer": layer, "visual": canvas.layer_to_visual[layer]}
+    missing = [name for name in napari_adapter.PRIVATE_NAMES if not _resolves(name, roots)]
+    stage.canvas.close()
+    return {"missing": missing}
+
+
+def _resolves(name: str, roots: dict[str, Any]) -> bool:
+    first, *rest = name.split(".")
+    found = roots.get(first, sys.modules.get(first))
+    path = first
+    for part in rest:
+        path += "." + part
+        # A module that nobody imported as an attribute is still a module.
+        found = getattr(found, part, sys.modules.get(path))
+        if found is None:
+            return False
+    return True
+
+
+def leave(gl: EglContext, closes: str) -> dict[str, Any]:
+    """Draw two and three dimensions, then leave the process with the canvas open or closed."""
+    stage = Stage(gl, (320, 240))
+    add_flat_scene(stage.viewer)
+    stage.viewer.add_image(np.random.default_rng(0).random((16, 16, 16), np.float32))
+    stage.viewer.dims.ndisplay = 3
+    stage.settle()
+    if closes == "close":
+        stage.canvas.close()
+        gl.close()
+    else:
+        globals()["_kept"] = stage
+    return {"draws": stage.draws}
+
+
+PROBES = {probe.__name__: probe for probe in (picture, flat, slicing, multiscale, detail, names, leave)}
+
+
+def main(name: str, *args: str) -> None:
+    gl = EglContext()
+    initialise_napari()
+    result = PROBES[name](gl, *args)
+    sys.stdout.write(json.dumps({**result, "napari_config": str(get_settings().config_path)}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

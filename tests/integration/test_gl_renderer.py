@@ -1,0 +1,261 @@
+"""GLRenderer in a real napari canvas: what the planes mean is what the window shows."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from OpenGL import GL
+
+from gl_window import Window, exact_frame, frame_of, padded, rgb_reference, yuv_frame
+from napari_cuda.client.playout.frame import ColorSpec, ExactPicture, YuvPicture
+from napari_cuda.client.qt import gl_renderer
+from napari_cuda.protocol.errors import StreamError
+
+COLORS = [ColorSpec("bt709", True), ColorSpec("bt709", False), ColorSpec("bt601", False), ColorSpec("bt601", True)]
+PATCH = 24
+
+
+def patches(seed: int = 0) -> np.ndarray:
+    """Return (9, 13, 3) random YUV, with the corners of the cube among them."""
+    colors = np.random.default_rng(seed).integers(0, 256, (9, 13, 3), dtype=np.uint8)
+    corners = np.stack(np.meshgrid([0, 255], [0, 255], [0, 255]), axis=-1).reshape(-1, 3)
+    colors[0, :8] = corners
+    colors[1, :3] = (16, 128, 128), (235, 128, 128), (128, 128, 128)
+    return colors
+
+
+def enlarged(colors: np.ndarray, size: int = PATCH) -> np.ndarray:
+    return colors.repeat(size, axis=0).repeat(size, axis=1)
+
+
+@pytest.mark.parametrize("color", COLORS, ids=str)
+@pytest.mark.parametrize("subsampled", [False, True], ids=["444", "420"])
+def test_flat_patches_have_the_colour_the_stream_signals(window: Window, color: ColorSpec, subsampled: bool) -> None:
+    yuv = enlarged(patches())
+    height, width = yuv.shape[:2]
+
+    shown = window.show(yuv_frame(yuv, color, subsampled=subsampled), (0, 0, width, height))
+
+    # Between two patches 4:2:0 chroma is interpolated: only their insides are flat.
+    inside = (np.arange(max(width, height)) % PATCH >= 2) & (np.arange(max(width, height)) % PATCH < PATCH - 2)
+    flat = np.ix_(inside[:height], inside[:width]) if subsampled else np.ix_(range(height), range(width))
+    error = np.abs(shown[:height, :width].astype(float) - rgb_reference(yuv, color))
+    assert error[flat].max() <= 2
+
+
+@pytest.mark.parametrize(
+    ("matrix", "red", "green", "blue"),
+    [
+        ("bt601", (81, 90, 240), (145, 54, 34), (41, 240, 110)),
+        ("bt709", (63, 102, 240), (173, 42, 26), (32, 240, 118)),
+    ],
+)
+def test_published_colour_bars(window: Window, matrix: str, red: tuple, green: tuple, blue: tuple) -> None:
+    yuv = enlarged(np.array([[red, green, blue, (235, 128, 128), (16, 128, 128)]], np.uint8))
+
+    shown = window.show(yuv_frame(yuv, ColorSpec(matrix, False), subsampled=False), (0, 0, yuv.shape[1], PATCH))
+
+    expected = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0)]
+    middle = shown[PATCH // 2, PATCH // 2 : yuv.shape[1] : PATCH].astype(int)
+    assert np.abs(middle - expected).max() <= 2
+
+
+def test_colours_are_right_with_opengl_2_textures(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gl_renderer, "_gl_version", lambda: (2, 1))
+    window.adapter.make_current()
+    window.renderer.close()
+    yuv = enlarged(patches(seed=1))
+    height, width = yuv.shape[:2]
+
+    shown = window.show(yuv_frame(yuv, COLORS[0], subsampled=False), (0, 0, width, height))
+
+    window.renderer.close()
+    assert gl_renderer.single_channel_format((2, 1))[1] == GL.GL_LUMINANCE
+    assert np.abs(shown[:height, :width] - rgb_reference(yuv, COLORS[0])).max() <= 2
+
+
+def test_odd_size_with_padded_rows_shows_no_padding(window: Window) -> None:
+    yuv = enlarged(patches(seed=2)[2:5, :3], 111)[:331, :207]
+    frame = yuv_frame(yuv, COLORS[0], subsampled=True, padding=50)
+    assert frame.header.coded_size == (208, 332)
+
+    shown = window.show(frame, (0, 0, 207, 331))[:331, :207]
+
+    error = np.abs(shown - rgb_reference(yuv, COLORS[0])).max(axis=-1)
+    # The outermost rows and columns are where padding would show.
+    assert max(error[-1, :100].max(), error[:100, -1].max(), error[0, :100].max(), error[:100, 0].max()) <= 2
+
+
+def test_chroma_of_420_is_level_with_even_columns_and_between_rows(window: Window) -> None:
+    width, height = 32, 24
+    ramp_x = np.linspace(64, 192, width // 2)
+    ramp_y = np.linspace(192, 64, height // 2)
+    u, v = (
+        np.broadcast_to(ramp_x, (height // 2, width // 2)),
+        np.broadcast_to(ramp_y[:, None], (height // 2, width // 2)),
+    )
+    planes = [np.ascontiguousarray(plane.round().astype(np.uint8)) for plane in (u, v)]
+    picture = YuvPicture(np.full((height, width), 128, np.uint8), *planes, COLORS[0])
+
+    shown = window.show(frame_of(picture, (width, height)), (0, 0, width, height))[:height, :width]
+
+    # Luma column x is at chroma column x / 2; luma row y at chroma row (y - 1/2) / 2.
+    u_full = np.interp(np.arange(width) / 2, np.arange(width // 2), planes[0][0])
+    v_full = np.interp((np.arange(height) - 0.5) / 2, np.arange(height // 2), planes[1][:, 0])
+    yuv = np.stack(np.broadcast_arrays(128.0, u_full[None, :], v_full[:, None]), axis=-1)
+    assert np.abs(shown - rgb_reference(yuv, COLORS[0])).max() <= 1.5
+
+
+def test_bottom_up_planes_are_shown_the_right_way_round(window: Window) -> None:
+    yuv = enlarged(patches(seed=3))
+    height, width = yuv.shape[:2]
+    planes = [np.ascontiguousarray(yuv[::-1, :, channel])[::-1] for channel in range(3)]
+    assert planes[0].strides[0] < 0
+    frame = frame_of(YuvPicture(*planes, COLORS[0], (0, 0)), (width, height))
+
+    shown = window.show(frame, (0, 0, width, height))
+
+    assert np.abs(shown[:height, :width] - rgb_reference(yuv, COLORS[0])).max() <= 2
+
+
+def test_exact_picture_is_bit_identical_in_the_screenshot(window: Window) -> None:
+    width, height = window.adapter.canvas_size_px
+    rgb = np.random.default_rng(4).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+    shown = window.show(exact_frame(rgb))
+
+    assert np.array_equal(shown, rgb)
+
+
+def test_picture_of_another_aspect_is_letterboxed_in_black(window: Window) -> None:
+    width, height = window.adapter.canvas_size_px
+    white = np.full((height // 2, width // 4, 3), 255, np.uint8)
+
+    shown = window.show(exact_frame(white))
+
+    # Twice as large, it fills the height and half of the width, in the middle.
+    columns = np.flatnonzero(shown[height // 2, :, 0])
+    assert abs(len(columns) - width / 2) <= 3
+    assert abs(columns[0] - width / 4) <= 3
+    assert np.all(shown[2:-2, columns] == 255)
+    outside = np.delete(shown, columns, axis=1)
+    assert not outside.any()
+
+
+def test_scaled_video_is_smooth_and_unscaled_video_is_not(window: Window) -> None:
+    stripes = np.zeros((40, 40, 3), np.uint8) + np.array([0, 128, 128], np.uint8)
+    stripes[:, ::2, 0] = 255
+    frame = yuv_frame(stripes, COLORS[0], subsampled=False)
+
+    unscaled = set(np.unique(window.show(frame, (0, 0, 40, 40))[:40, :40, 1]))
+    scaled = np.unique(window.show(frame, (0, 0, 100, 100))[:100, :100, 1])
+
+    assert unscaled <= {0, 1, 254, 255}
+    assert np.any((scaled > 60) & (scaled < 200))
+
+
+def test_destination_moves_the_picture_and_blackens_the_rest(window: Window) -> None:
+    width, height = window.adapter.canvas_size_px
+    rgb = np.random.default_rng(5).integers(1, 256, (height, width, 3), dtype=np.uint8)
+
+    shown = window.show(exact_frame(rgb), (30, -20, width, height))
+
+    assert np.array_equal(shown[: height - 20, 30:], rgb[20:, : width - 30])
+    assert not shown[:, :30].any()
+    assert not shown[height - 20 :].any()
+
+
+def test_a_picture_is_uploaded_once(window: Window) -> None:
+    frame = yuv_frame(enlarged(patches()), COLORS[0], subsampled=True)
+    window.show(frame)
+    before = window.renderer.uploads
+
+    window.show(frame)
+    # An unchanged packet: a new header over the same planes.
+    window.show(replace(frame, header=replace(frame.header, revision=7)))
+    assert window.renderer.uploads == before
+    window.show(yuv_frame(enlarged(patches(seed=1)), COLORS[0], subsampled=True))
+    assert window.renderer.uploads == before + 1
+
+
+def test_a_new_context_starts_afresh(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
+    rgb = np.random.default_rng(6).integers(0, 256, (50, 60, 3), dtype=np.uint8)
+    frame = exact_frame(rgb)
+    window.show(frame, (0, 0, 60, 50))
+    before = window.renderer.uploads
+    monkeypatch.setattr(type(window.adapter), "context_id", property(lambda _adapter: 999))
+
+    shown = window.show(frame, (0, 0, 60, 50))
+
+    assert window.renderer.uploads == before + 1
+    assert np.array_equal(shown[:50, :60], rgb)
+
+
+def test_the_gl_state_is_as_it_was(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [
+        GL.GL_CURRENT_PROGRAM,
+        GL.GL_DEPTH_TEST,
+        GL.GL_BLEND,
+        GL.GL_CULL_FACE,
+        GL.GL_SCISSOR_TEST,
+        GL.GL_DEPTH_WRITEMASK,
+        GL.GL_UNPACK_ALIGNMENT,
+        GL.GL_UNPACK_ROW_LENGTH,
+        GL.GL_ACTIVE_TEXTURE,
+        GL.GL_ARRAY_BUFFER_BINDING,
+        GL.GL_TEXTURE_BINDING_2D,
+    ]
+    seen = []
+    draw = window.renderer.draw
+
+    def spy(*arguments: object) -> bool:
+        GL.glEnable(GL.GL_BLEND)
+        GL.glEnable(GL.GL_DEPTH_TEST)
+        before = [int(GL.glGetIntegerv(name)) for name in names]
+        drawn = draw(*arguments)
+        seen.append((before, [int(GL.glGetIntegerv(name)) for name in names]))
+        return drawn
+
+    monkeypatch.setattr(window.renderer, "draw", spy)
+    yuv = enlarged(patches(seed=7))
+    frame = yuv_frame(yuv, COLORS[0], subsampled=False, padding=3)
+    shown = window.show(frame, (0, 0, yuv.shape[1], yuv.shape[0]))
+
+    assert np.abs(shown[: yuv.shape[0], : yuv.shape[1]] - rgb_reference(yuv, COLORS[0])).max() <= 2
+    assert seen
+    assert all(before == after for before, after in seen)
+
+
+def test_broken_frames_are_refused_in_words(window: Window, caplog: pytest.LogCaptureFixture) -> None:
+    good = yuv_frame(enlarged(patches()), COLORS[0], subsampled=True)
+    picture = good.picture
+    assert isinstance(picture, YuvPicture)
+    broken = {
+        "cannot hold a": replace(good, header=replace(good.header, canvas_size=(4000, 20))),
+        "a decoded plane is uint8": replace(good, picture=replace(picture, u=padded(picture.u[:5, :5], 5, 5))),
+        "colour matrix 'bt2020'": replace(good, picture=replace(picture, color=ColorSpec("bt2020"))),
+        "an exact picture has shape": frame_of(ExactPicture(np.zeros((4, 5, 3), np.uint8)), (5, 4)),
+    }
+    for words, frame in broken.items():
+        window.adapter.make_current()
+        with pytest.raises(StreamError, match=words):
+            window.renderer.draw(frame, (0, 0, 100, 100), window.adapter.context_id)
+
+    # In the window: one line in the log for many draws, and the next good frame is shown.
+    with caplog.at_level(logging.ERROR):
+        for _ in range(5):
+            window.show(broken["cannot hold a"])
+    assert len([record for record in caplog.records if "cannot hold a" in record.message]) == 1
+    rgb = np.full((10, 10, 3), 77, np.uint8)
+    assert np.array_equal(window.show(exact_frame(rgb), (0, 0, 10, 10))[:10, :10], rgb)
+
+
+def test_no_frame_leaves_the_canvas_to_napari(window: Window) -> None:
+    background = np.asarray(window.viewer.canvas.background_color, float)[:3] * 255
+
+    shown = window.show(None)
+
+    assert np.abs(shown - background).max() <= 1

@@ -1,0 +1,135 @@
+"""The headless canvas against stock desktop napari, and its own promises.
+
+Every case is a process of its own: a process renders headless or not from its first import
+on. The desktop needs a display (`DISPLAY`, Xvfb will do).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from headless_process import run, run_headless
+
+HERE = Path(__file__).parent
+PROBE = HERE / "headless_probe.py"
+
+
+def _probe(folder: Path, *args: str) -> dict[str, Any]:
+    done = run_headless(folder / "server" / "napari.yaml", PROBE, *args)
+    assert done.returncode == 0, done.stderr[-3000:]
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+@pytest.mark.parametrize("scene", ["flat", "mri", "blending"])
+def test_picture_equals_the_desktops(scene: str, tmp_path: Path) -> None:
+    ours, theirs = tmp_path / "ours.npy", tmp_path / "theirs.npy"
+    result = _probe(tmp_path, "picture", scene, str(ours))
+    desktop = ["env", "-u", "QT_QPA_PLATFORM", "-u", "PYOPENGL_PLATFORM", f"NAPARI_CONFIG={tmp_path / 'desktop.yaml'}"]
+    done = run([*desktop, sys.executable, str(HERE / "desktop_reference.py"), scene, str(theirs)])
+    assert done.returncode == 0, done.stderr[-3000:]
+    a, b = np.load(ours), np.load(theirs)
+    assert a.shape == b.shape == (720, 1280, 4)
+    assert np.ptp(b[..., :3]) > 200, "the reference picture is empty"
+    assert (a[..., 3] == 255).all()
+    error = float(((a[..., :3].astype(float) - b[..., :3]) ** 2).mean())
+    psnr_db = np.inf if error == 0 else 10 * np.log10(255**2 / error)
+    assert psnr_db >= 45
+    assert result["has_volume"] is (scene == "mri")
+
+
+def test_flat_scene_rests_resizes_and_refuses(tmp_path: Path) -> None:
+    result = _probe(tmp_path, "flat")
+    assert result["early_layers_drawn"], "layers added before the canvas are not shown"
+    assert result["idle"], "a scene at rest asks for pictures"
+    assert result["same_rows"], "the two ways to read the picture differ"
+    assert "(720, 1280, 4)" in result["refused"]
+    assert result["model_size"] == [480, 640]
+    assert result["resized_mean"] > 20
+    assert result["resized_like_fresh"], "a resized canvas draws differently from a new one of that size"
+    assert result["pose_matches"]
+    assert result["widget_deleted"], "a widget of a script that asked to be deleted lives on"
+    assert not result["has_volume"]
+
+
+def test_async_slicing_never_blocks_and_ends_with_the_last_slice(tmp_path: Path) -> None:
+    result = _probe(tmp_path, "slicing")
+    assert result["before"] == {"settled": False, "loaded": False, "wakers": 0}
+    assert result["center"] == [230, 230, 230, 255]
+    assert result["wakers"] == 1
+    assert not result["woken_by_main"]
+
+
+def test_multiscale_level_follows_the_zoom(tmp_path: Path) -> None:
+    result = _probe(tmp_path, "multiscale")
+    assert result["fit"]["level"] >= 3
+    assert result["fit"]["center"] == [40 * (result["fit"]["level"] + 1)] * 3 + [255]
+    assert result["near"]["level"] == 0
+    assert result["near"]["center"] == [40, 40, 40, 255]
+    assert result["near"]["draws"] >= 2, "the level changes after the first picture: a second must follow"
+
+
+def test_detail_comes_back_bit_identical(tmp_path: Path) -> None:
+    result = _probe(tmp_path, "detail")
+    assert result["wanted"]
+    assert result["coarse_shape"] == [360, 640, 4]
+    assert result["coarse_psnr_db"] > 25
+    assert result["model"] == ["linear", [1280, 720], [720, 1280]]
+    assert result["identical"]
+    assert result["model_change_survives"]
+    assert result["nearest_differs"]
+    assert result["has_volume"]
+
+
+def test_the_users_napari_settings_are_not_touched(tmp_path: Path) -> None:
+    users = tmp_path / "users"
+    users.mkdir()
+    config = tmp_path / "server" / "napari.yaml"
+    done = run_headless(config, PROBE, "names", environment=(f"XDG_CONFIG_HOME={users}",))
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert json.loads(done.stdout)["napari_config"] == str(config)
+    assert "async_: true" in config.read_text()
+    assert not list(users.rglob("*.yaml"))
+
+
+def test_without_egl_one_clear_line() -> None:
+    code = "from napari_cuda.server.render.egl import EglContext\nEglContext()"
+    done = run(["env", "__EGL_VENDOR_LIBRARY_DIRS=/nonexistent", sys.executable, "-c", code])
+    last = done.stderr.strip().splitlines()[-1]
+    assert done.returncode == 1
+    assert last.startswith("napari_cuda.protocol.errors.StartupError: no EGL device can render:")
+    assert "apt install libegl1" in last
+
+
+def test_a_kind_of_device_that_is_not_there_is_named() -> None:
+    code = "from napari_cuda.server.render.egl import EglContext\nEglContext('hardware')"
+    hidden = ["__EGL_VENDOR_LIBRARY_DIRS=/nonexistent"]
+    done = run(["env", *hidden, sys.executable, "-c", code])
+    assert "no EGL device of kind 'hardware' (NAPARI_CUDA_GL_DEVICE) can render" in done.stderr
+
+
+def test_napari_imported_too_early_is_refused(tmp_path: Path) -> None:
+    code = (
+        "import napari.settings\nfrom pathlib import Path\nfrom napari_cuda.settings import prepare_headless_process\n"
+    )
+    code += f"prepare_headless_process(Path({str(tmp_path / 'late.yaml')!r}))"
+    done = run(["env", f"NAPARI_CONFIG={tmp_path / 'users.yaml'}", sys.executable, "-c", code])
+    assert "StartupError: napari was imported before the headless set-up" in done.stderr
+
+
+@pytest.mark.parametrize("closes", ["close", "abandon"])
+def test_the_process_ends_cleanly(closes: str, tmp_path: Path) -> None:
+    assert _probe(tmp_path, "leave", closes)["draws"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_twenty_processes_end_cleanly(tmp_path: Path) -> None:
+    for _ in range(20):
+        _probe(tmp_path, "leave", "close")

@@ -1,0 +1,91 @@
+"""Scenes for tests and benchmarks: functions that add layers to any napari viewer model.
+
+The data is the same in every process, so that pictures of two processes can be compared.
+"""
+
+from __future__ import annotations
+
+import gzip
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+def smooth_image(height: int, width: int, seed: int = 0) -> npt.NDArray[np.uint8]:
+    """Return (height, width) uint8: waves and a little noise, full range."""
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    waves = np.sin(x / 23.0) * np.cos(y / 31.0) + np.sin((x + 2 * y) / 57.0)
+    noise = np.random.default_rng(seed).normal(0.0, 0.1, waves.shape)
+    return np.clip((waves + noise + 2.0) * 63.75, 0, 255).astype(np.uint8)
+
+
+def add_flat_scene(viewer: Any) -> None:
+    """Add an image, labels and points: 512 x 768 pixels, in two dimensions."""
+    viewer.add_image(smooth_image(512, 768), name="image", colormap="viridis")
+    y, x = np.mgrid[:512, :768]
+    labels = ((y // 64) * 12 + x // 64) * (((y % 64) > 12) & ((x % 64) > 12))
+    viewer.add_labels(labels.astype(np.int32), name="labels", opacity=0.4)
+    points = np.random.default_rng(1).uniform((0, 0), (512, 768), (60, 2))
+    viewer.add_points(points, name="points", size=14, face_color="orange", border_color="black")
+
+
+def mri_volume() -> npt.NDArray[np.uint8]:
+    """Return nilearn's bundled MNI152 T1 head, (197, 233, 189) uint8, 1 mm voxels.
+
+    Raises FileNotFoundError if nilearn is not installed.
+    """
+    spec = importlib.util.find_spec("nilearn")
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError("the MRI volume comes with nilearn: pip install nilearn")
+    folder = Path(spec.origin).parent / "datasets" / "data"
+    raw = gzip.decompress((folder / "mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz").read_bytes())
+    shape = np.frombuffer(raw, "<i2", 3, offset=42)
+    if np.frombuffer(raw, "<i2", 1, offset=70)[0] != 2:
+        raise ValueError("the MRI volume is not of unsigned bytes")
+    offset = int(np.frombuffer(raw, "<f4", 1, offset=108)[0])
+    voxels = np.frombuffer(raw, np.uint8, int(np.prod(shape, dtype=np.int64)), offset=offset)
+    return voxels.reshape(shape, order="F")
+
+
+def add_mri_volume(viewer: Any) -> None:
+    """Add the MRI head as a maximum intensity projection, seen at an angle in three dimensions."""
+    viewer.add_image(mri_volume(), name="T1", rendering="mip", colormap="gray")
+    viewer.dims.ndisplay = 3
+    viewer.reset_view()
+    viewer.scene.camera.angles = (20.0, 40.0, 70.0)
+
+
+def add_color_patches(viewer: Any) -> None:
+    """Add 24 flat RGB patches, 4 rows of 6, of 64 x 64 pixels each: what a codec does to colour."""
+    levels = np.array([0, 64, 128, 192, 255])
+    colors = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (0, 255, 255), (255, 0, 255), (255, 255, 0)]
+    colors += [(int(v), int(v), int(v)) for v in levels] + [(16, 16, 16)]
+    colors += [(int(v), int(255 - v), 128) for v in (32, 80, 120, 160, 200, 240)]
+    colors += [(235, 16, 64), (194, 150, 130), (98, 122, 157), (87, 108, 67), (133, 128, 177), (103, 189, 170)]
+    grid = np.array(colors, np.uint8).reshape(4, 6, 3)
+    viewer.add_image(grid.repeat(64, axis=0).repeat(64, axis=1), name="patches", rgb=True)
+
+
+def add_blending_scene(viewer: Any) -> None:
+    """Add layers whose blending reads the framebuffer's alpha: opaque, minimum, then additive."""
+    viewer.add_image(smooth_image(256, 384, 2), name="base")
+    shifted = {"translate": (32, 32)}
+    viewer.add_image(
+        smooth_image(192, 256, 3), name="opaque", blending="opaque", opacity=0.5, colormap="red", **shifted
+    )
+    viewer.add_image(smooth_image(128, 300, 4), name="minimum", blending="minimum", opacity=0.6, translate=(100, 40))
+    viewer.add_image(
+        smooth_image(200, 200, 5), name="additive", blending="additive", colormap="green", translate=(20, 90)
+    )
+
+
+SCENES = {
+    "flat": add_flat_scene,
+    "mri": add_mri_volume,
+    "patches": add_color_patches,
+    "blending": add_blending_scene,
+}
+"""Every scene by name."""
