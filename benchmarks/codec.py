@@ -9,6 +9,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import TypeVar
@@ -19,13 +20,12 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from pictures import Rgba, luma_of, noisy_pan, opaque, patches, psnr_db  # noqa: E402
-
-from napari_cuda.client.decode.h264 import H264Decoder  # noqa: E402
-from napari_cuda.client.decode.still import decode_still  # noqa: E402
-from napari_cuda.protocol.digest import picture_hash  # noqa: E402
-from napari_cuda.server.encode.h264 import DEFAULT_BIT_RATE, H264Encoder  # noqa: E402
-from napari_cuda.server.encode.still import encode_still  # noqa: E402
+from napari_cuda.client.decode.h264 import H264Decoder
+from napari_cuda.client.decode.still import decode_still
+from napari_cuda.protocol.digest import picture_hash
+from napari_cuda.server.encode.h264 import DEFAULT_BIT_RATE, H264Encoder
+from napari_cuda.server.encode.still import encode_still
+from pictures import Rgba, luma_of, noisy_pan, opaque, patches, psnr_db
 
 SIZE = (1280, 720)
 FRAME_RATE = 60
@@ -39,10 +39,10 @@ def clips(frames: int) -> Iterator[tuple[str, list[Rgba]]]:
     """Yield what napari users do, from easy to hard."""
     yield "noisy pan", noisy_pan(frames, SIZE)
     scene = patches((SIZE[0] + 3 * frames, SIZE[1]))
-    yield "flat colours, pan", [np.ascontiguousarray(scene[:, 3 * at : 3 * at + SIZE[0]]) for at in range(frames)]
+    yield "flat colours", [np.ascontiguousarray(scene[:, 3 * at : 3 * at + SIZE[0]]) for at in range(frames)]
     rng = np.random.default_rng(2)
     signal = 30 + noisy_pan(1, SIZE)[0][..., :1] * 0.5
-    yield "new noise each frame", [opaque(np.clip(rng.poisson(signal), 0, 255), SIZE) for _ in range(frames)]
+    yield "new noise", [opaque(np.clip(rng.poisson(signal), 0, 255), SIZE) for _ in range(frames)]
 
 
 def timed(call: Callable[[], Result]) -> tuple[float, Result]:
@@ -63,7 +63,7 @@ def video_table(frames: int) -> Table:
             rows = []
             for picture in pictures:
                 unit = encoder.encode(picture)
-                decode_ms, decoded = timed(lambda data=unit.data: decoder.decode(data))
+                decode_ms, decoded = timed(partial(decoder.decode, unit.data))
                 quality_db = psnr_db(decoded.y[: SIZE[1], : SIZE[0]], luma_of(picture))
                 rows.append((1e3 * unit.convert_s, 1e3 * unit.encode_s, decode_ms, len(unit.data) / 1e3, quality_db))
             convert, encode, decode, size, quality = (median(column) for column in zip(*rows[SETTLING:], strict=True))
@@ -81,9 +81,9 @@ def still_table(repeats: int) -> Table:
         picture = pictures[0]
         png, digest = encode_still(picture), picture_hash(picture)
         stages: list[Callable[[], object]] = [
-            lambda picture=picture: picture_hash(picture),
-            lambda picture=picture: encode_still(picture),
-            lambda png=png, digest=digest: decode_still(png, digest),
+            partial(picture_hash, picture),
+            partial(encode_still, picture),
+            partial(decode_still, png, digest),
         ]
         times = (f"{median(timed(stage)[0] for _ in range(repeats)):.2f}" for stage in stages)
         table.add_row(name, *times, f"{len(png) / 1e3:.0f}")

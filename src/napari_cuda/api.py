@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 
 @overload
-def connect(url: str, *, window: Literal[True] = True, token: str | None = None, timeout_s: float = 30.0) -> StreamedViewer: ...
+def connect(
+    url: str, *, window: Literal[True] = True, token: str | None = None, timeout_s: float = 30.0
+) -> StreamedViewer: ...
 @overload
 def connect(url: str, *, window: Literal[False], token: str | None = None, timeout_s: float = 30.0) -> RemoteViewer: ...
 def connect(
@@ -57,15 +59,21 @@ def serve(
     """
     prepare_server_process()
     from napari_cuda.server.config import ServerConfig  # noqa: PLC0415 -- the environment comes first
+
+    config = ServerConfig(**{"gl_device": settings.load_settings().gl_device} | options)
     from napari_cuda.server.lifecycle import serve as serve_until_interrupted  # noqa: PLC0415
 
     paths, viewer = _targets(target)
-    serve_until_interrupted(ServerConfig(**options), paths, viewer, on_ready=on_ready)
+    serve_until_interrupted(config, paths, viewer, on_ready=on_ready)
 
 
 def prepare_server_process() -> None:
     """Set the environment that rendering needs; must come before napari is imported."""
     settings.prepare_headless_process(settings.server_napari_config())
+    from napari_cuda.server.render.egl import require_egl  # noqa: PLC0415 -- the server extra may be absent
+
+    # Before napari is imported: without libEGL, Qt fails with words that help nobody.
+    require_egl()
 
 
 def _targets(target: Any) -> tuple[list[str], Any]:

@@ -77,8 +77,9 @@ def serve(
     ] = None,
     size: Annotated[str, typer.Option(help="Canvas size until a window connects, WIDTHxHEIGHT.")] = "1280x720",
     fps: Annotated[float, typer.Option(help="Most frames per second.")] = 60.0,
-    tls_cert: Annotated[Path | None, typer.Option(help="TLS certificate (PEM).")] = None,
-    tls_key: Annotated[Path | None, typer.Option(help="TLS private key (PEM).")] = None,
+    tls: Annotated[
+        tuple[Path, Path] | None, typer.Option(metavar="CERT KEY", help="TLS certificate and private key (PEM).")
+    ] = None,
     announce: Annotated[str | None, typer.Option(help="'json': print url, token, pid and port as one line.")] = None,
 ) -> None:
     """Render data here, without a display, and stream it to napari windows elsewhere.
@@ -101,8 +102,7 @@ def serve(
             roots=tuple(root or ()),
             size=_size(size),
             frame_rate=fps,
-            tls_certificate=tls_cert,
-            tls_key=tls_key,
+            tls=tls,
             **({"token": token.get_secret_value()} if token else {}),
         )
 
@@ -120,7 +120,9 @@ def _announce(server: Server, *, as_json: bool) -> None:
     out.print(f"  token  {server.config.token}", highlight=False)
     out.print(f"\nconnect with\n  [bold]napari-cuda connect '{server.connect_url}'[/bold]", highlight=False)
     if server.config.loopback:
-        out.print(f"from another machine, first:  ssh -L {server.port}:127.0.0.1:{server.port} THIS_HOST", highlight=False)
+        out.print(
+            f"from another machine, first:  ssh -L {server.port}:127.0.0.1:{server.port} THIS_HOST", highlight=False
+        )
     out.print("\nCtrl-C ends the server.")
 
 

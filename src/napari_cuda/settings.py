@@ -109,6 +109,13 @@ def headless_napari_config() -> Path:
     return Path(name)
 
 
+def display_name() -> str:
+    """Return the display that windows would open on, or an empty string if there is none."""
+    if sys.platform in ("darwin", "win32"):
+        return sys.platform
+    return os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY") or ""
+
+
 def _refuse_late_call(config_file: Path) -> None:
     """Raise StartupError if a library has already made its choice, and made it otherwise."""
     opengl = sys.modules.get("OpenGL.platform")

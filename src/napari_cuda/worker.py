@@ -68,7 +68,7 @@ class Worker:
     def _main(self) -> None:
         try:
             self._run(self._stop)
-        except Exception as error:  # noqa: BLE001 -- the root of a thread: report, never die silently
+        except Exception as error:
             log.exception("thread %s failed", self.name)
             if self._on_error is not None:
                 self._on_error(error)

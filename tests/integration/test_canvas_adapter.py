@@ -275,7 +275,12 @@ def test_null_visuals_follow_their_layer_and_draw_nothing(window: Window, kind: 
 
     for blending in ("additive", "opaque", "minimum", "translucent"):
         layer.blending = blending
-    layer.opacity, layer.scale, layer.translate = 0.3, (1, 2, 2), (0, 3, 4)
+    layer.opacity, layer.scale, layer.translate = 0.3, (1, 2, 3), (0, 3, 4)
+    assert np.diag(visual.node.transform.matrix)[:2] == pytest.approx([3, 2])
+    # Other axes are displayed, as x and y.
+    viewer.dims.order = (1, 0, 2)
+    assert np.diag(visual.node.transform.matrix)[:2] == pytest.approx([3, 1])
+    viewer.dims.order = (0, 1, 2)
     viewer.layers.move(0, 2)
     assert visual.order == 1
     viewer.dims.set_current_step(0, 1)

@@ -212,11 +212,15 @@ def test_the_gl_state_is_as_it_was(window: Window, monkeypatch: pytest.MonkeyPat
     draw = window.renderer.draw
 
     def spy(*arguments: object) -> bool:
+        # What a visual may have left: none of it may reach the video.
         GL.glEnable(GL.GL_BLEND)
+        GL.glBlendFunc(GL.GL_ZERO, GL.GL_ONE)
         GL.glEnable(GL.GL_DEPTH_TEST)
+        GL.glDepthFunc(GL.GL_NEVER)
         before = [int(GL.glGetIntegerv(name)) for name in names]
         drawn = draw(*arguments)
         seen.append((before, [int(GL.glGetIntegerv(name)) for name in names]))
+        GL.glDepthFunc(GL.GL_LEQUAL)
         return drawn
 
     monkeypatch.setattr(window.renderer, "draw", spy)

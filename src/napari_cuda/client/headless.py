@@ -8,7 +8,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,14 +18,14 @@ from napari_cuda.client.config import ClientConfig
 from napari_cuda.client.loop import ClientStreamLoop
 from napari_cuda.client.loop_state import ClientLoopState
 from napari_cuda.client.mirror.viewer_mirror import ViewerMirror
-from napari_cuda.client.remote_session import RemoteSession
-from napari_cuda.client.telemetry import ClientMetrics
+from napari_cuda.client.remote_session import Connected, RemoteSession
+from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.packet import PacketHeader
 
 log = logging.getLogger(__name__)
 
 
-class RemoteViewer(ViewerModel):
+class RemoteViewer(Connected, ViewerModel):
     """A napari viewer model whose scene is on a server.
 
     `layers`, `dims`, `scene.camera` … are as in napari: setting them steers the server.
@@ -36,32 +35,13 @@ class RemoteViewer(ViewerModel):
 
     _session: RemoteSession = PrivateAttr()
 
-    @property
-    def revision(self) -> int:
-        """Revision of the newest received picture."""
-        return self._session.revision
-
-    @property
-    def metrics(self) -> ClientMetrics:
-        """Counters and stage times of this client."""
-        return self._session.metrics
-
-    def sync(self, timeout_s: float = 10.0) -> int:
-        """Return the revision once all that was set is acknowledged and on a received frame."""
-        return self._session.sync(timeout_s)
-
-    def pump(self, timeout_s: float = 0.0) -> None:
-        """Take in what the server sent, for `timeout_s`."""
-        self._session.pump(timeout_s)
-
     def screenshot(self, timeout_s: float = 30.0) -> npt.NDArray[np.uint8]:
         """Return the exact picture of the present state: (H, W, 4) uint8 RGBA."""
         return self._session.screenshot(timeout_s)
 
     def close(self) -> None:
         """Leave the server."""
-        self._session.close()
-        self._layer_slicer.shutdown()
+        self.leave()
 
     def __enter__(self) -> RemoteViewer:
         return self
@@ -110,6 +90,11 @@ class HeadlessHost:
         """Tell the script's log."""
         log.warning("%s", text)
 
+    def close(self) -> None:
+        """Drop what waits."""
+        with self._arrived:
+            self._calls.clear()
+
     def wait_until(self, done: Callable[[], bool], timeout_s: float) -> bool:
         """Run what arrives until `done()`; False if it did not become so in time."""
         until_s = time.monotonic() + timeout_s
@@ -134,12 +119,13 @@ def connect_headless(config: ClientConfig, *, timeout_s: float, client: str) -> 
     host = HeadlessHost()
     state = ClientLoopState()
 
-    def send(intents: Any) -> None:
+    def send(intents: list[m.Intent]) -> None:
         loop.send(intents)
 
     mirror = ViewerMirror(viewer, state.control, send=send, notify=host.notify, defer=host.post, own_canvas=False)
     loop = ClientStreamLoop(config, host, mirror, state, client=client)
     host.attach(loop)
-    viewer._session = RemoteSession(loop, mirror, host)
-    viewer._session.open(timeout_s)
+    session = RemoteSession(loop, mirror, host)
+    viewer.attach(session)
+    session.open(timeout_s)
     return viewer

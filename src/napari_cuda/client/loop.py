@@ -56,14 +56,13 @@ class ClientStreamLoop:
         self.presenter = FixedLatencyPresenter()
         self.pipeline = PyAVPipeline(
             present=self._submit,
-            on_unchanged=lambda header: host.post(lambda: self.unchanged(header)),
+            on_unchanged=self._submit_unchanged,
             request_keyframe=lambda: self.receiver.request_keyframe("decoder lost its reference"),
             metrics=self.metrics,
+            on_restarted=self.presenter.on_reconnect,
         )
         self.receiver = PixelReceiver(self.pipeline, self.metrics, self._on_closed, host.post)
-        self.channel = StateChannel(
-            client, StateEvents(self._on_welcome, self._on_message, self._on_closed), host.post
-        )
+        self.channel = StateChannel(client, StateEvents(self._on_welcome, self._on_message, self._on_closed), host.post)
         self.state_controller = StateController(config, self.channel)
         self.receive_controller: ReceiveController | None = None
         self.frame: SubmittedFrame | None = None
@@ -79,6 +78,10 @@ class ClientStreamLoop:
         """Decode thread: hand a picture to the presenter."""
         if self.presenter.submit(frame):
             self.schedule_next_wake()
+
+    def _submit_unchanged(self, header: PacketHeader) -> None:
+        """Decode thread: the newest picture is also that of a newer revision."""
+        self._host.post(lambda: self.unchanged(header))
 
     def schedule_next_wake(self) -> None:
         """Have `present` called when the next picture is due. Any thread."""

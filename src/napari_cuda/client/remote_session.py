@@ -18,10 +18,13 @@ from napari_cuda.protocol.errors import ConnectError
 
 
 class Waiter(Protocol):
-    """Runs the GUI thread's work while a script waits on it."""
+    """The host, as a script uses it: runs the GUI thread's work while the script waits."""
 
     def wait_until(self, done: Callable[[], bool], timeout_s: float) -> bool:
         """Work until `done()`; False if it did not become so within `timeout_s`."""
+
+    def close(self) -> None:
+        """Free what belongs to the GUI thread; harmless when repeated."""
 
 
 class RemoteSession:
@@ -36,9 +39,7 @@ class RemoteSession:
         """Connect and wait for the scene; ConnectError in one line if that fails."""
         start_loop(self.loop)
         state = self.loop.state
-        settled = self._waiter.wait_until(
-            lambda: state.phase in (LoopPhase.STREAMING, LoopPhase.STOPPED), timeout_s
-        )
+        settled = self._waiter.wait_until(lambda: state.phase in (LoopPhase.STREAMING, LoopPhase.STOPPED), timeout_s)
         if not settled or state.phase is LoopPhase.STOPPED:
             reason = state.ended or f"no scene within {timeout_s:g} s"
             self.close()
@@ -91,6 +92,7 @@ class RemoteSession:
     def close(self) -> None:
         """Leave the server; threads and sockets are gone when this returns."""
         stop_loop(self.loop)
+        self._waiter.close()
 
     def _wait(self, done: Callable[[], bool], timeout_s: float, otherwise: str) -> None:
         state = self.loop.state
@@ -99,3 +101,38 @@ class RemoteSession:
             raise ConnectError(state.ended or "the session is closed")
         if not done():
             raise ConnectError(f"{otherwise} within {timeout_s:g} s")
+
+
+class Connected:
+    """Mixin: what a connected viewer has besides napari's own. Owner: GUI thread."""
+
+    _session: RemoteSession
+
+    def attach(self, session: RemoteSession) -> None:
+        """Give the viewer its session; once, before it is opened."""
+        self._session = session
+
+    @property
+    def revision(self) -> int:
+        """Revision of the newest picture shown."""
+        return self._session.revision
+
+    @property
+    def metrics(self) -> ClientMetrics:
+        """Counters and stage times of this client."""
+        return self._session.metrics
+
+    def sync(self, timeout_s: float = 10.0) -> int:
+        """Return the revision once all that was set is acknowledged and on a received frame.
+
+        Raises ConnectError if the connection is lost or the time runs out.
+        """
+        return self._session.sync(timeout_s)
+
+    def pump(self, timeout_s: float = 0.0) -> None:
+        """Take in what the server sent, for `timeout_s`."""
+        self._session.pump(timeout_s)
+
+    def leave(self) -> None:
+        """Leave the server; a window that is still there keeps the last picture."""
+        self._session.close()

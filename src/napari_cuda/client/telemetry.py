@@ -59,8 +59,7 @@ class ClientMetrics:
             names = list(self._stages)
         return {name: stats for name in names if (stats := self.stage(name)) is not None}
 
-    def reset(self) -> None:
-        """Start measuring anew."""
+    def forget(self, name: str) -> None:
+        """Measure a stage anew."""
         with self._lock:
-            self._counts.clear()
-            self._stages.clear()
+            self._stages.pop(name, None)

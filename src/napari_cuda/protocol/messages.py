@@ -30,7 +30,7 @@ class Message(msgspec.Struct, frozen=True, tag_field="type"):
 # --- session, both directions ---------------------------------------------------------------
 
 
-class Hello(Message, tag="session.hello"):
+class Hello(Message, frozen=True, tag="session.hello"):
     """First message of a client. `resume` is the session it knows and the revision it holds."""
 
     versions: list[int]
@@ -39,7 +39,7 @@ class Hello(Message, tag="session.hello"):
     resume_revision: int = 0
 
 
-class Welcome(Message, tag="session.welcome"):
+class Welcome(Message, frozen=True, tag="session.welcome"):
     """The client is accepted. `viewer` goes into the pixel socket's query."""
 
     version: int
@@ -49,26 +49,26 @@ class Welcome(Message, tag="session.welcome"):
     ping_interval_s: float
 
 
-class Reject(Message, tag="session.reject"):
+class Reject(Message, frozen=True, tag="session.reject"):
     """The client is refused; the server closes the socket."""
 
     code: str
     message: str
 
 
-class Ping(Message, tag="session.ping"):
+class Ping(Message, frozen=True, tag="session.ping"):
     """Answered at once with a pong of the same `token`."""
 
     token: int
 
 
-class Pong(Message, tag="session.pong"):
+class Pong(Message, frozen=True, tag="session.pong"):
     """Answer to a ping."""
 
     token: int
 
 
-class Goodbye(Message, tag="session.goodbye"):
+class Goodbye(Message, frozen=True, tag="session.goodbye"):
     """The sender ends the session on purpose."""
 
     reason: str
@@ -105,7 +105,7 @@ class LayerState(msgspec.Struct, frozen=True):
     values: Values
 
 
-class SceneSnapshot(Message, tag="scene.snapshot"):
+class SceneSnapshot(Message, frozen=True, tag="scene.snapshot"):
     """The whole mirrored state at a revision."""
 
     revision: int
@@ -116,7 +116,7 @@ class SceneSnapshot(Message, tag="scene.snapshot"):
     view: Values
 
 
-class SceneUpdate(Message, tag="scene.update"):
+class SceneUpdate(Message, frozen=True, tag="scene.update"):
     """Layers added or removed, or the order or selection changed."""
 
     revision: int
@@ -125,7 +125,7 @@ class SceneUpdate(Message, tag="scene.update"):
     values: Values = {}
 
 
-class LayerUpdate(Message, tag="layer.update"):
+class LayerUpdate(Message, frozen=True, tag="layer.update"):
     """Properties of one layer changed; `spec` too if its geometry did."""
 
     revision: int
@@ -134,28 +134,28 @@ class LayerUpdate(Message, tag="layer.update"):
     spec: LayerSpec | None = None
 
 
-class DimsUpdate(Message, tag="dims.update"):
+class DimsUpdate(Message, frozen=True, tag="dims.update"):
     """Properties of dims changed."""
 
     revision: int
     values: Values
 
 
-class CameraUpdate(Message, tag="camera.update"):
+class CameraUpdate(Message, frozen=True, tag="camera.update"):
     """Properties of the camera changed."""
 
     revision: int
     values: Values
 
 
-class ViewUpdate(Message, tag="view.update"):
+class ViewUpdate(Message, frozen=True, tag="view.update"):
     """Properties of the view (canvas size, 2D or 3D) changed."""
 
     revision: int
     values: Values
 
 
-class LayerThumbnail(Message, tag="layer.thumbnail"):
+class LayerThumbnail(Message, frozen=True, tag="layer.thumbnail"):
     """Thumbnail of a layer: `height` × `width` × RGBA bytes (base64 in JSON)."""
 
     layer: str
@@ -164,7 +164,7 @@ class LayerThumbnail(Message, tag="layer.thumbnail"):
     rgba: bytes
 
 
-class StreamConfig(Message, tag="stream.config"):
+class StreamConfig(Message, frozen=True, tag="stream.config"):
     """How the pixel socket of this viewer is encoded."""
 
     codec: str
@@ -172,7 +172,7 @@ class StreamConfig(Message, tag="stream.config"):
     renderer: str
 
 
-class Status(Message, tag="status"):
+class Status(Message, frozen=True, tag="status"):
     """One line for the status bar, in the server's words."""
 
     text: str
@@ -186,7 +186,7 @@ class Refusal(msgspec.Struct, frozen=True):
     reason: str
 
 
-class Ack(Message, tag="ack"):
+class Ack(Message, frozen=True, tag="ack"):
     """The intents up to `intent` are applied as of `revision`, but for what was refused."""
 
     intent: int
@@ -194,7 +194,7 @@ class Ack(Message, tag="ack"):
     refused: list[Refusal] = []
 
 
-class Error(Message, tag="error"):
+class Error(Message, frozen=True, tag="error"):
     """Something went wrong that is not an answer to an intent."""
 
     code: str
@@ -204,7 +204,7 @@ class Error(Message, tag="error"):
 # --- client to server -----------------------------------------------------------------------
 
 
-class LayerIntent(Message, tag="layer.intent"):
+class LayerIntent(Message, frozen=True, tag="layer.intent"):
     """Set properties of one layer. Absolute values: newest wins, replays are harmless."""
 
     intent: int
@@ -212,35 +212,35 @@ class LayerIntent(Message, tag="layer.intent"):
     values: Values
 
 
-class DimsIntent(Message, tag="dims.intent"):
+class DimsIntent(Message, frozen=True, tag="dims.intent"):
     """Set properties of dims."""
 
     intent: int
     values: Values
 
 
-class CameraIntent(Message, tag="camera.intent"):
+class CameraIntent(Message, frozen=True, tag="camera.intent"):
     """Set properties of the camera."""
 
     intent: int
     values: Values
 
 
-class ViewIntent(Message, tag="view.intent"):
+class ViewIntent(Message, frozen=True, tag="view.intent"):
     """Set properties of the view."""
 
     intent: int
     values: Values
 
 
-class SceneIntent(Message, tag="scene.intent"):
+class SceneIntent(Message, frozen=True, tag="scene.intent"):
     """Set layer order or selection."""
 
     intent: int
     values: Values
 
 
-class Command(Message, tag="command"):
+class Command(Message, frozen=True, tag="command"):
     """Do something that is not setting a property. Never replayed after a reconnect."""
 
     intent: int
@@ -248,7 +248,7 @@ class Command(Message, tag="command"):
     args: dict[str, Any] = {}
 
 
-class InputPointer(Message, tag="input.pointer"):
+class InputPointer(Message, frozen=True, tag="input.pointer"):
     """Pointer press, move, release or double click at `position` (x, y) in canvas pixels."""
 
     intent: int
@@ -258,7 +258,7 @@ class InputPointer(Message, tag="input.pointer"):
     modifiers: list[str] = []
 
 
-class InputWheel(Message, tag="input.wheel"):
+class InputWheel(Message, frozen=True, tag="input.wheel"):
     """Wheel turned by `delta` (x, y) steps, fractional for touch pads."""
 
     intent: int
@@ -267,7 +267,7 @@ class InputWheel(Message, tag="input.wheel"):
     modifiers: list[str] = []
 
 
-class InputKey(Message, tag="input.key"):
+class InputKey(Message, frozen=True, tag="input.key"):
     """Key pressed or released."""
 
     intent: int
@@ -280,13 +280,13 @@ class InputKey(Message, tag="input.key"):
 # --- pixel socket, client to server ---------------------------------------------------------
 
 
-class PixelAck(Message, tag="pixel.ack"):
+class PixelAck(Message, frozen=True, tag="pixel.ack"):
     """The picture of packet `seq` was presented: there is room for another."""
 
     seq: int
 
 
-class PixelKeyframe(Message, tag="pixel.keyframe"):
+class PixelKeyframe(Message, frozen=True, tag="pixel.keyframe"):
     """The decoder needs an IDR to go on."""
 
     reason: str = ""

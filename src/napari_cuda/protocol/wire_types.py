@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Protocol
 
 from napari_cuda.protocol.errors import PropertyError
@@ -127,7 +128,7 @@ class ListOf:
         if not isinstance(value, (list, tuple)) or not self._fits(value):
             raise PropertyError(f"expected {self.describe()}, got {_shown(value)}")
         items = [self.item.check(entry) for entry in value]
-        if self.increasing and any(b <= a for a, b in zip(items, items[1:], strict=False)):
+        if self.increasing and any(b <= a for a, b in pairwise(items)):
             raise PropertyError(f"expected {self.describe()}, got {_shown(value)}")
         return items
 

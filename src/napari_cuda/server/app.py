@@ -82,7 +82,7 @@ class Server:
             listening = bind(self.config)
             parts.callback(listening.close)
             self._port = listening.getsockname()[1]
-            gl = EglContext()
+            gl = EglContext(self.config.gl_device)
             parts.callback(gl.close)
             self._renderer = gl.renderer
             canvas = HeadlessCanvas(self.viewer, self.config.size, gl, wake=self._wake)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from napari_cuda.protocol.errors import ConfigError
+from napari_cuda.settings import GlDevice
 
 SMALLEST_PX, LARGEST_PX = 16, 8192
 
@@ -26,9 +27,10 @@ class ServerConfig:
     frame_rate: float = 60.0
     bit_rate: int = 20_000_000
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
-    tls_certificate: Path | None = None
-    tls_key: Path | None = None
+    tls: tuple[Path, Path] | None = None
+    """Certificate and private key, both PEM."""
     allowed_origins: tuple[str, ...] = ()
+    gl_device: GlDevice = "auto"
 
     def __post_init__(self) -> None:
         """Check what does not depend on the machine."""
@@ -42,24 +44,17 @@ class ServerConfig:
             raise ConfigError(f"bit rate {self.bit_rate} is not between 0.1 and 1000 Mbit/s")
         if len(self.token) < 16:
             raise ConfigError("the token is shorter than 16 characters: too easy to guess")
-        if (self.tls_certificate is None) != (self.tls_key is None):
-            raise ConfigError("TLS needs both --tls-cert and --tls-key")
-        for file in (self.tls_certificate, self.tls_key):
-            if file is not None and not file.is_file():
+        for file in self.tls or ():
+            if not file.is_file():
                 raise ConfigError(f"TLS file {file} does not exist")
         for root in self.roots:
             if not root.is_dir():
                 raise ConfigError(f"root {root} is not a folder")
-        if not self.loopback and not self.tls:
+        if not self.loopback and self.tls is None:
             raise ConfigError(
                 f"refusing to listen on {self.host} without TLS: pixels and token would cross the network in the "
-                "clear. Use --tls-cert and --tls-key, or keep 127.0.0.1 and an SSH tunnel"
+                "clear. Use --tls CERT KEY, or keep 127.0.0.1 and an SSH tunnel"
             )
-
-    @property
-    def tls(self) -> bool:
-        """True if connections are encrypted."""
-        return self.tls_certificate is not None
 
     @property
     def loopback(self) -> bool:

@@ -159,9 +159,7 @@ class ControlStateContext:
             if pending.intent in late:
                 del self._pending[target, name]
                 restored.setdefault(target, {})[name] = self._mirror.get(target, {}).get(name)
-        return [
-            Restore(target, values, ("the server did not answer in time",)) for target, values in restored.items()
-        ]
+        return [Restore(target, values, ("the server did not answer in time",)) for target, values in restored.items()]
 
     # --- synchronisation ----------------------------------------------------------------
 

@@ -218,5 +218,4 @@ class PyAVPipeline:
 
     def _request(self) -> None:
         if self._requests.due(self._clock()):
-            self._metrics.count("keyframe_requests")
             self._request_keyframe()

@@ -106,22 +106,22 @@ REMOTE_CLASSES: dict[str, type[Layer]] = {
 }
 
 
-def build(state: m.LayerState) -> Layer:
+def build(state: m.LayerState) -> Any:
     """Return the remote layer of a state; attach it once it is in the viewer."""
     spec = state.spec
-    cls = REMOTE_CLASSES[spec.kind]
-    layer: Any = cls.__new__(cls)
+    cls: Any = REMOTE_CLASSES[spec.kind]
+    layer = cls.__new__(cls)
     layer.prepare(spec)
     layer.__init__(*_stub_args(spec), **_stub_options(spec), **_placement(spec), name=state.values["name"])
     layer.editable = False
     show(layer, state.values)
-    return layer  # type: ignore[no-any-return]
+    return layer
 
 
-def show(layer: Layer, values: m.Values) -> None:
+def show(layer: Any, values: m.Values) -> None:
     """Set a layer's properties to the server's values, where they differ."""
-    rows = layer_properties(layer.remote_kind)  # type: ignore[attr-defined]
-    with layer.applying():  # type: ignore[attr-defined]
+    rows = layer_properties(layer.remote_kind)
+    with layer.applying():
         for name, row in rows.items():
             if name in values and conversion.read(layer, row) != values[name]:
                 conversion.write(layer, row, values[name])

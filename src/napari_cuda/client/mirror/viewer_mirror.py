@@ -17,8 +17,8 @@ from napari_cuda.client.mirror import remote_layers
 from napari_cuda.client.mirror.remote_layers import RemoteLayer
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.properties import Property, Scope, scope_properties
-from napari_cuda.protocol.wire_types import Wire
 from napari_cuda.protocol.session import AckTimedOut
+from napari_cuda.protocol.wire_types import Wire
 
 log = logging.getLogger(__name__)
 
@@ -73,16 +73,8 @@ class ViewerMirror:
             match message:
                 case m.SceneSnapshot():
                     self._begin(message)
-                case m.SceneUpdate():
-                    self._update_scene(message)
-                case m.LayerUpdate():
-                    self._update_layer(message)
-                case m.DimsUpdate(revision, values):
-                    self._update(Scope.DIMS, values, revision)
-                case m.CameraUpdate(revision, values):
-                    self._update(Scope.CAMERA, values, revision)
-                case m.ViewUpdate(revision, values):
-                    self._update(Scope.VIEW, values, revision)
+                case m.SceneUpdate() | m.LayerUpdate() | m.DimsUpdate() | m.CameraUpdate() | m.ViewUpdate():
+                    self._follow(message)
                 case m.LayerThumbnail():
                     self._show_thumbnail(message)
                 case m.Ack():
@@ -97,6 +89,20 @@ class ViewerMirror:
                     pass
         if isinstance(message, m.SceneSnapshot):
             self.flush()
+
+    def _follow(self, delta: m.Delta) -> None:
+        match delta:
+            case m.SceneUpdate():
+                self._update_scene(delta)
+            case m.LayerUpdate():
+                self._update_layer(delta)
+            case m.CameraUpdate(revision, values):
+                self._control.mirror(Scope.CAMERA, values, revision)
+                self._show(Scope.CAMERA, self._viewer.scene.camera)
+            case m.DimsUpdate(revision, values) | m.ViewUpdate(revision, values):
+                self._control.mirror(Scope.DIMS if isinstance(delta, m.DimsUpdate) else Scope.VIEW, values, revision)
+                # Setting dims or ndisplay moves napari's camera; the server's pose is the truth.
+                self._show_model()
 
     def flush(self) -> None:
         """Send what was set and not sent yet."""
@@ -142,14 +148,6 @@ class ViewerMirror:
             remote_layers.place(layer, update.spec)
             self._show_model()
         remote_layers.show(layer, shown)
-
-    def _update(self, scope: Scope, values: m.Values, revision: int) -> None:
-        self._control.mirror(scope, values, revision)
-        if scope is Scope.CAMERA:
-            self._show(scope, self._viewer.scene.camera)
-        else:
-            # Setting dims or ndisplay moves napari's camera; the server's pose is the truth.
-            self._show_model()
 
     def _add(self, state: m.LayerState) -> None:
         layer: Any = remote_layers.build(state)

@@ -24,11 +24,16 @@ class Pipeline(Protocol):
     def submit(self, header: PacketHeader, payload: memoryview, received_s: float) -> None:
         """Queue a packet; never blocks."""
 
+    def on_reconnect(self) -> None:
+        """A new connection begins, whose `seq` and `epoch` count from anew."""
+
 
 class PixelReceiver:
     """Owner: the "pixel-receiver" thread; `ack` and `request_keyframe` from any."""
 
-    def __init__(self, pipeline: Pipeline, metrics: ClientMetrics, on_closed: Callable[[str], None], post: Post) -> None:
+    def __init__(
+        self, pipeline: Pipeline, metrics: ClientMetrics, on_closed: Callable[[str], None], post: Post
+    ) -> None:
         self._pipeline = pipeline
         self._metrics = metrics
         self._on_closed = on_closed
@@ -56,6 +61,7 @@ class PixelReceiver:
     def opened(self) -> None:
         """The socket is open: the gate is closed until the first keyframe."""
         self._gate.on_reconnect()
+        self._pipeline.on_reconnect()
 
     def received(self, data: str | bytes) -> None:
         """Gate one packet and hand it to the pipeline."""

@@ -100,7 +100,7 @@ class SocketThread:
             return _why(self._url, error)
         for result in results:
             if isinstance(result, ConnectionClosed):
-                return result.reason if isinstance(result.reason, str) and result.reason else "the connection was closed"
+                return (result.rcvd.reason if result.rcvd else "") or "the connection was closed"
             if isinstance(result, Exception):
                 raise result
         return "closed"

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from qtpy.QtCore import QObject, Qt, QTimer, Signal  # type: ignore[attr-defined] # qtpy renames it
+from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
 log = logging.getLogger(__name__)
 

@@ -26,11 +26,9 @@ from napari_cuda.client.qt.gl_renderer import GLRenderer
 from napari_cuda.client.qt.input_sender import InputSender
 from napari_cuda.client.qt.napari_adapter import CanvasAdapter, main_window, register_null_visuals
 from napari_cuda.client.qt.video_node import Viewport
-from napari_cuda.client.remote_session import RemoteSession
-from napari_cuda.client.telemetry import ClientMetrics
+from napari_cuda.client.remote_session import Connected, RemoteSession
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.packet import PacketHeader
-from napari_cuda.protocol.properties import Scope
 
 log = logging.getLogger(__name__)
 
@@ -38,40 +36,14 @@ SWITCH_INTERVAL_S = 0.0005
 """Python's default of 5 ms lets a decoder thread hold up the GUI by that much (measured)."""
 
 
-class StreamedViewer(napari.Viewer):
-    """A napari viewer whose scene is on a server. Owner: GUI thread.
-
-    Everything of `napari.Viewer`; `sync`, `exact_screenshot` and `close` besides.
-    """
+class StreamedViewer(Connected, napari.Viewer):
+    """A napari viewer whose scene is on a server. Owner: GUI thread."""
 
     _session: RemoteSession = PrivateAttr()
-    _host: QtHost = PrivateAttr()
-
-    @property
-    def revision(self) -> int:
-        """Revision of the picture on screen."""
-        return self._session.revision
-
-    @property
-    def metrics(self) -> ClientMetrics:
-        """Counters and stage times of this client."""
-        return self._session.metrics
-
-    def sync(self, timeout_s: float = 10.0) -> int:
-        """Return the revision once all that was set is acknowledged and on screen."""
-        return self._session.sync(timeout_s)
-
-    def pump(self, timeout_s: float = 0.0) -> None:
-        """Let Qt and the stream work for `timeout_s`."""
-        self._session.pump(timeout_s)
 
     def exact_screenshot(self, timeout_s: float = 30.0) -> npt.NDArray[np.uint8]:
         """Return the exact picture of the present state, without overlays: (H, W, 4) uint8 RGBA."""
         return self._session.screenshot(timeout_s)
-
-    def leave(self) -> None:
-        """Leave the server; the window, if it is still there, keeps the last picture."""
-        self._host.close()
 
     def close(self) -> None:
         """Leave the server and close the window."""
@@ -141,13 +113,11 @@ class QtHost:
         return True
 
     def close(self) -> None:
-        """End the stream and give the canvas back; harmless when repeated."""
+        """Give the canvas back to napari; harmless when repeated."""
         if self._closed:
             return
         self._closed = True
         self._input.close()
-        if self._session is not None:
-            self._session.close()
         self._wakes.close()
         self._calls.close()
         self._adapter.close()
@@ -173,8 +143,8 @@ class QtHost:
             self._mirror.set_canvas_size(size_px)
 
     def _on_window_closed(self) -> None:
-        if not self._window.isVisible():
-            self.close()
+        if self._session is not None and not self._window.isVisible():
+            self._session.close()
 
 
 def connect_window(config: ClientConfig, *, timeout_s: float, client: str, show: bool = True) -> StreamedViewer:
@@ -194,8 +164,7 @@ def connect_window(config: ClientConfig, *, timeout_s: float, client: str, show:
     mirror = ViewerMirror(viewer, state.control, send=send, notify=host.notify, defer=host.post, own_canvas=True)
     loop = ClientStreamLoop(config, host, mirror, state, client=client)
     session = RemoteSession(loop, mirror, host)
-    viewer._session = session
-    viewer._host = host
+    viewer.attach(session)
     host.attach(loop, mirror, session)
     try:
         session.open(timeout_s)

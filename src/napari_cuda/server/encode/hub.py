@@ -4,15 +4,29 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Protocol
 
 from napari_cuda.server.encode.viewer_stream import StreamMetrics, ViewerStream
 from napari_cuda.server.frames import RenderedFrame
 
 
+class OpenStream(Protocol):
+    """A stream as it is closed."""
+
+    @property
+    def viewer(self) -> str:
+        """Whose stream it is."""
+
+    def stop(self) -> None:
+        """End it."""
+
+
 class StreamHub:
     """All viewers' streams; the render loop's frame sink. Thread-safe."""
 
-    def __init__(self, metrics: StreamMetrics, *, frame_rate: float, bit_rate: int, on_room: Callable[[], None]) -> None:
+    def __init__(
+        self, metrics: StreamMetrics, *, frame_rate: float, bit_rate: int, on_room: Callable[[], None]
+    ) -> None:
         self._metrics = metrics
         self._frame_rate = frame_rate
         self._bit_rate = bit_rate
@@ -39,7 +53,7 @@ class StreamHub:
         stream.start()
         return stream
 
-    def close(self, stream: ViewerStream) -> None:
+    def close(self, stream: OpenStream) -> None:
         """Stop a stream; it may have been replaced already."""
         with self._lock:
             if self._streams.get(stream.viewer) is stream:

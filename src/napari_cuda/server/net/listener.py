@@ -79,8 +79,8 @@ class Listener:
                 ws_per_message_deflate=False,
                 ws_ping_interval=None,
                 timeout_graceful_shutdown=2,
-                ssl_certfile=self._config.tls_certificate,
-                ssl_keyfile=self._config.tls_key,
+                ssl_certfile=self._config.tls[0] if self._config.tls else None,
+                ssl_keyfile=self._config.tls[1] if self._config.tls else None,
             )
         )
         announce = asyncio.create_task(self._announce(self._server))

@@ -21,6 +21,13 @@ MOST_WAITING = 16
 class PixelStream(Protocol):
     """The viewer's stream, as the socket uses it."""
 
+    @property
+    def viewer(self) -> str:
+        """Whose stream it is."""
+
+    def stop(self) -> None:
+        """End it."""
+
     def ack(self, seq: int) -> None:
         """Packet `seq` was presented."""
 

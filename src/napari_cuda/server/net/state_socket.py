@@ -17,6 +17,7 @@ from napari_cuda.server.net.viewers import Viewer, Viewers
 
 log = logging.getLogger(__name__)
 
+
 @dataclass(frozen=True, slots=True)
 class SessionHost:
     """What a state socket needs of the server around it."""

@@ -27,6 +27,8 @@ LADDER = (
 )
 """From full to cheapest; each step costs roughly half of the one before on software GL."""
 
+START = 3
+
 
 class DetailController:
     """Choose the rung of the ladder that holds the target frame time. Pure.
@@ -38,7 +40,8 @@ class DetailController:
 
     def __init__(self, target_s: float = 1 / 20) -> None:
         self._target_s = target_s
-        self._rung = 0
+        # Cheap at first: one frame of a large volume in full may take seconds to find that out.
+        self._rung = START
         self._fast_frames = 0
 
     def choose(self, *, moving: bool, volume: bool) -> Detail:

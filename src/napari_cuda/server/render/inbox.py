@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from napari_cuda.protocol import messages as m
 
 
@@ -16,6 +18,32 @@ class ViewerIntent:
 
     viewer: str
     intent: m.Intent
+
+
+def coalesce(entries: list[ViewerIntent | Callable[[], None]]) -> list[ViewerIntent | Callable[[], None]]:
+    """Merge runs of intents of one viewer for one object: values are absolute, the newest win.
+
+    The ack of the newest acknowledges all. What is refused is reported under the newest number.
+    """
+    merged: list[ViewerIntent | Callable[[], None]] = []
+    for entry in entries:
+        older = merged[-1] if merged else None
+        if isinstance(entry, ViewerIntent) and isinstance(older, ViewerIntent) and older.viewer == entry.viewer:
+            intent = _merge(older.intent, entry.intent)
+            if intent is not None:
+                merged[-1] = ViewerIntent(entry.viewer, intent)
+                continue
+        merged.append(entry)
+    return merged
+
+
+def _merge(older: m.Intent, newer: m.Intent) -> m.Intent | None:
+    if isinstance(older, m.LayerIntent) and isinstance(newer, m.LayerIntent) and older.layer == newer.layer:
+        return replace(newer, values=older.values | newer.values)
+    for kind in (m.DimsIntent, m.CameraIntent, m.ViewIntent):
+        if isinstance(older, kind) and isinstance(newer, kind):
+            return replace(newer, values=older.values | newer.values)
+    return None
 
 
 class Inbox:
@@ -46,6 +74,12 @@ class Inbox:
         """Return when there is a command, after `wake`, or after `timeout_s` (None: never)."""
         with self._condition:
             self._condition.wait_for(lambda: self._woken or self._entries, timeout_s)
+            self._woken = False
+
+    def wait_for_wake(self, timeout_s: float) -> None:
+        """Return after `wake` or `timeout_s`, whatever commands arrive."""
+        with self._condition:
+            self._condition.wait_for(lambda: self._woken, timeout_s)
             self._woken = False
 
     def take(self) -> list[ViewerIntent | Callable[[], None]]:

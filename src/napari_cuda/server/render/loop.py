@@ -18,7 +18,7 @@ from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.digest import picture_hash
 from napari_cuda.server.frames import BufferPool, RenderedFrame
 from napari_cuda.server.render.detail import FULL, Detail, DetailController
-from napari_cuda.server.render.inbox import Inbox, ViewerIntent
+from napari_cuda.server.render.inbox import Inbox, ViewerIntent, coalesce
 from napari_cuda.server.render.napari_adapter import HeadlessCanvas
 from napari_cuda.server.render.pacing import FramePacing, Next
 from napari_cuda.server.render.scene_bridge import SceneBridge
@@ -27,6 +27,10 @@ from napari_cuda.server.scene.authority import SceneAuthority
 log = logging.getLogger(__name__)
 
 ERROR_PAUSE_S = 0.5
+
+PATIENCE_S = 0.05
+"""So long what was asked may take before the next intents are applied. Most slices arrive within it:
+each picture then shows one state in full, and of a fast drag the newest step, not a mix."""
 
 
 class StateSink(Protocol):
@@ -106,6 +110,7 @@ class RenderLoop:
         self._newest: RenderedFrame | None = None
         self._applied: dict[str, int] = {}
         self._settled = _Settled()
+        self._patient_until_s = 0.0
 
     # --- from any thread ----------------------------------------------------------------
 
@@ -158,6 +163,10 @@ class RenderLoop:
         self._inbox.wait(ERROR_PAUSE_S)
 
     def _turn(self) -> None:
+        if self._bridge.loading and (left_s := self._patient_until_s - time.monotonic()) > 0:
+            self._inbox.wait_for_wake(left_s)
+            self._canvas.pump()
+            return
         acks = self._run_inbox()
         self._canvas.pump()
         self._tell_changes()
@@ -165,6 +174,9 @@ class RenderLoop:
             self._states.deliver(viewer, [ack.at(self._authority.revision)])
         now_s = time.monotonic()
         loading = self._bridge.loading
+        if acks and loading:
+            self._patient_until_s = now_s + PATIENCE_S
+            return
         if not loading:
             self._settle()
         damaged = self._canvas.needs_draw
@@ -181,7 +193,7 @@ class RenderLoop:
     def _run_inbox(self) -> dict[str, _PendingAck]:
         """Run what waits; return one ack per viewer, for the newest intent and all refusals."""
         acks: dict[str, _PendingAck] = {}
-        for entry in self._inbox.take():
+        for entry in coalesce(self._inbox.take()):
             if not isinstance(entry, ViewerIntent):
                 entry()
                 continue

@@ -156,7 +156,6 @@ class HeadlessCanvas:
         self._backend: CanvasBackend = self._canvas.native
         self._backend.announce_size()
         self._connect()
-        viewer.mouse_over_canvas = True
         for layer in viewer.layers:
             self._add_layer(layer)
             if not layer.loaded:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from napari.components import ViewerModel
-from napari.layers import Layer
+from napari.layers import Image, Layer, Surface
 
 from napari_cuda import conversion
 from napari_cuda.protocol import messages as m
@@ -122,7 +122,11 @@ class SceneBridge:
 
     def _set_scene(self, values: m.Values) -> dict[str, str]:
         accepted, refused = check_values(scope_properties(Scope.SCENE), values)
-        setters = {"order": self._set_order, "selection": self._set_selection, "active": self._set_active}
+        setters: dict[str, Callable[[Any], None]] = {
+            "order": self._set_order,
+            "selection": self._set_selection,
+            "active": self._set_active,
+        }
         for name, value in accepted.items():
             try:
                 setters[name](value)
@@ -146,10 +150,9 @@ class SceneBridge:
         self._viewer.layers.selection.active = None if layer_id is None else self._layer(layer_id)
 
     def _reset_contrast_limits(self, layer: Layer) -> None:
-        reset = getattr(layer, "reset_contrast_limits", None)
-        if reset is None:
+        if not isinstance(layer, (Image, Surface)):
             raise PropertyError(f"layer {layer.name!r} has no contrast limits")
-        reset()
+        layer.reset_contrast_limits()
 
     def _layer(self, layer_id: str) -> Layer:
         for layer, known in self._ids.items():

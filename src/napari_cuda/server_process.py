@@ -1,0 +1,104 @@
+"""ServerProcess: a server in a process of its own, as `napari-cuda serve` starts it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from types import TracebackType
+from typing import IO
+
+from napari_cuda.protocol.errors import StartupError
+
+_LONGEST_STOP_S = 15.0
+
+
+class ServerProcess:
+    """Context manager. After it is entered, connections are answered.
+
+    Raises StartupError, with the server's own last words, if it does not come up.
+    """
+
+    def __init__(self, arguments: Sequence[str]) -> None:
+        self._arguments = [
+            sys.executable,
+            "-m",
+            "napari_cuda",
+            "serve",
+            *arguments,
+            "--port",
+            "0",
+            "--announce",
+            "json",
+        ]
+        self._process: subprocess.Popen[str] | None = None
+        self._log: IO[str] | None = None
+        self.url = ""
+        self.token = ""
+        self.port = 0
+
+    @property
+    def connect_url(self) -> str:
+        """Address with the token, as `connect` takes it."""
+        return f"{self.url}?token={self.token}"
+
+    @property
+    def pid(self) -> int:
+        """Process id of the server."""
+        if self._process is None:
+            raise StartupError("the server was not started")
+        return self._process.pid
+
+    def log(self) -> str:
+        """Return what the server wrote to its log so far."""
+        if self._log is None:
+            return ""
+        self._log.seek(0)
+        return self._log.read()
+
+    def start(self) -> None:
+        """Start the server and wait until it answers."""
+        # A file and not a pipe: nobody would read the pipe, and a full one stops the server.
+        self._log = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
+        self._process = subprocess.Popen(self._arguments, stdout=subprocess.PIPE, stderr=self._log, text=True)
+        line = self._process.stdout.readline() if self._process.stdout else ""
+        if not line:
+            self._process.wait()
+            last_words = [text.strip() for text in self.log().splitlines() if text.strip()]
+            self.stop()
+            raise StartupError((last_words or ["the server ended without a word"])[-1].removeprefix("error: "))
+        facts = json.loads(line)
+        self.url, self.token, self.port = facts["url"], facts["token"], facts["port"]
+
+    def stop(self) -> int:
+        """End the server and return its exit status."""
+        process, self._process = self._process, None
+        status = 0
+        if process is not None:
+            process.terminate()
+            try:
+                status = process.wait(_LONGEST_STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                status = process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+        return status
+
+    def __enter__(self) -> ServerProcess:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()

@@ -1,0 +1,45 @@
+"""A real server of a scene of `scenes.py`, in a process of its own: `scene_server.py SCENE WIDTHxHEIGHT`.
+
+What `napari-cuda serve` does, for a viewer model instead of files: files know no labels.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import napari_cuda
+from napari_cuda.api import prepare_server_process
+from napari_cuda.server_process import ServerProcess
+
+
+class SceneServer(ServerProcess):
+    """Serves a scene of `scenes.SCENES` on a canvas of `size` (width, height)."""
+
+    def __init__(self, scene: str, size: tuple[int, int] = (1280, 720)) -> None:
+        super().__init__([])
+        self._arguments = [sys.executable, __file__, scene, f"{size[0]}x{size[1]}"]
+
+
+def main(scene: str, size: str) -> None:
+    """Serve `scene` until interrupted; print one line of JSON, as `serve --announce json` does."""
+    prepare_server_process()
+    from napari.components import ViewerModel
+
+    sys.path.insert(0, str(Path(__file__).parent))
+    from scenes import SCENES
+
+    def announce(server: object) -> None:
+        facts = {"url": server.url, "token": server.config.token, "pid": os.getpid(), "port": server.port}
+        print(json.dumps(facts), flush=True)
+
+    width, height = (int(side) for side in size.split("x"))
+    viewer = ViewerModel()
+    SCENES[scene](viewer)
+    napari_cuda.serve(viewer, on_ready=announce, port=0, size=(width, height))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
