@@ -26,10 +26,10 @@ class SceneServer(ServerProcess):
 def main(scene: str, size: str) -> None:
     """Serve `scene` until interrupted; print one line of JSON, as `serve --announce json` does."""
     prepare_server_process()
-    from napari.components import ViewerModel
+    from napari.components import ViewerModel  # noqa: PLC0415 -- the environment comes first
 
     sys.path.insert(0, str(Path(__file__).parent))
-    from scenes import SCENES
+    from scenes import SCENES  # noqa: PLC0415
 
     def announce(server: object) -> None:
         facts = {"url": server.url, "token": server.config.token, "pid": os.getpid(), "port": server.port}

@@ -82,10 +82,35 @@ def add_blending_scene(viewer: Any) -> None:
     )
 
 
+def add_image_and_labels(viewer: Any) -> None:
+    """Add an image and labels of (10, 64, 80): what every row of the property table can be set on."""
+    volume = np.random.default_rng(6).integers(0, 256, (10, 64, 80), np.uint8)
+    viewer.add_image(volume, name="volume")
+    viewer.add_labels((volume[:, ::-1] // 32).astype(np.int32), name="cells")
+
+
+def add_every_kind(viewer: Any) -> None:
+    """Add one layer of each of napari's seven types, in three dimensions; the points have four."""
+    rng = np.random.default_rng(7)
+    viewer.add_image(rng.integers(0, 256, (8, 48, 64), np.uint8), name="an image")
+    viewer.add_labels(rng.integers(0, 5, (8, 48, 64)), name="some labels")
+    viewer.add_points(rng.uniform(0, 8, (30, 4)) * (1, 1, 6, 8), name="some points", out_of_slice_display=True)
+    corners = np.array([[10.0, 10.0], [10.0, 40.0], [30.0, 40.0]])
+    viewer.add_shapes([corners], shape_type="polygon", name="some shapes", face_color="magenta")
+    vertices = np.array([[0.0, 5, 5], [7.0, 5, 50], [0.0, 40, 50], [7.0, 40, 5]])
+    viewer.add_surface((vertices, np.array([[0, 1, 2], [1, 2, 3]]), np.linspace(0, 1, 4)), name="a surface")
+    steps = [[track, t, 4 + t * 4, 6 + t * 5 + track * 9] for track in range(2) for t in range(8)]
+    viewer.add_tracks(np.array(steps, float), name="some tracks")
+    starts = rng.uniform(0, 1, (20, 3)) * (8, 48, 64)
+    viewer.add_vectors(np.stack([starts, rng.uniform(-4, 4, (20, 3))], axis=1), name="some vectors")
+
+
 SCENES = {
     "flat": add_flat_scene,
     "mri": add_mri_volume,
     "patches": add_color_patches,
     "blending": add_blending_scene,
+    "image and labels": add_image_and_labels,
+    "every kind": add_every_kind,
 }
 """Every scene by name."""

@@ -9,9 +9,9 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_cuda.api import connect, serve
+    from napari_cuda.api import connect, prepare_server_process, serve
 
-__all__ = ["__version__", "connect", "serve"]
+__all__ = ["__version__", "connect", "prepare_server_process", "serve"]
 
 try:
     __version__ = version("napari-cuda")
@@ -21,7 +21,7 @@ except PackageNotFoundError:  # a checkout that is not installed
 
 def __getattr__(name: str) -> Any:
     # Late: importing napari_cuda must not import napari, whose environment has to be set first.
-    if name in ("connect", "serve"):
+    if name in ("connect", "prepare_server_process", "serve"):
         from napari_cuda import api  # noqa: PLC0415
 
         return getattr(api, name)

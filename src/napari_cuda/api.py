@@ -46,13 +46,15 @@ def connect(
 
 
 def serve(
-    target: str | Path | Iterable[str | Path] | ViewerModel = (),
+    target: str | Path | Iterable[str | Path] | ViewerModel | Callable[[ViewerModel], object] = (),
     *,
     on_ready: Callable[[Server], None] = lambda server: None,
     **options: Any,
 ) -> None:
     """Serve paths, or a viewer model, from this process until interrupted. Blocks the main thread.
 
+    `target` may also be a function that adds layers to the viewer it is given. A viewer model of
+    your own needs `prepare_server_process()` before napari is imported; the others do not.
     `options` are the fields of `ServerConfig` (host, port, roots, size, frame_rate, token …).
     `on_ready` gets the server once it answers: its `connect_url` is what a client needs.
     Raises ConfigError, StartupError or DataError in one line.
@@ -79,6 +81,6 @@ def prepare_server_process() -> None:
 def _targets(target: Any) -> tuple[list[str], Any]:
     if isinstance(target, (str, Path)):
         return [str(target)], None
-    if hasattr(target, "layers"):
+    if hasattr(target, "layers") or callable(target):
         return [], target
     return [str(path) for path in target], None

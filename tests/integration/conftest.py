@@ -1,12 +1,47 @@
-"""Fixtures of the tests that open a real window."""
+"""Fixtures of the integration tests: real servers, connected clients, a real window."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 
+import napari_cuda
 from gl_window import Window
+from napari_cuda.client.headless import RemoteViewer
+from napari_cuda.server_process import ServerProcess
+from scene_server import SceneServer
+
+Serve = Callable[..., ServerProcess]
+Connect = Callable[..., RemoteViewer]
+
+
+@pytest.fixture(scope="module")
+def serve() -> Iterator[Serve]:
+    """Start `napari-cuda serve` with some arguments; the server ends with the module."""
+    with ExitStack() as servers:
+        yield lambda *arguments: servers.enter_context(ServerProcess([str(word) for word in arguments]))
+
+
+@pytest.fixture(scope="module")
+def serve_scene() -> Iterator[Serve]:
+    """Start a server of a scene of `scenes.SCENES`; it ends with the module."""
+    with ExitStack() as servers:
+        yield lambda scene, **options: servers.enter_context(SceneServer(scene, **options))
+
+
+@pytest.fixture
+def connect() -> Iterator[Connect]:
+    """Connect a headless client to a server; it is closed after the test."""
+    with ExitStack() as clients:
+
+        def connect_to(server: ServerProcess) -> RemoteViewer:
+            viewer = napari_cuda.connect(server.connect_url, window=False, timeout_s=60)
+            clients.callback(viewer.close)
+            return viewer
+
+        yield connect_to
 
 
 @pytest.fixture(scope="module")

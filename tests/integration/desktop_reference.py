@@ -1,10 +1,12 @@
-"""Draw a scene with stock desktop napari: `desktop_reference.py SCENE OUT.npy`, needs a display.
+"""Draw a scene with stock desktop napari: `desktop_reference.py SCENE OUT.npy [CAMERA]`, needs a display.
 
-The reference that the headless canvas is compared with; 1280 x 720 pixels.
+The reference that the headless canvas is compared with; 1280 x 720 pixels. CAMERA: JSON of
+camera properties, set once the scene is there.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -16,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from scenes import SCENES
 
 
-def main(scene: str, out: str) -> None:
+def main(scene: str, out: str, camera: str = "{}") -> None:
     """Draw `scene` and save the canvas as (720, 1280, 4) uint8."""
     viewer = napari.Viewer()
     native = viewer.window._qt_viewer.canvas.native
@@ -25,6 +27,7 @@ def main(scene: str, out: str) -> None:
     for _ in range(20):
         app.processEvents()
     SCENES[scene](viewer)
+    viewer.scene.camera.update(json.loads(camera))
     # Twice: a draw may change what the next one draws.
     for _ in range(2):
         picture = viewer.screenshot(canvas_only=True, flash=False)

@@ -18,6 +18,7 @@ from napari.settings import get_settings
 from qtpy.QtWidgets import QWidget
 
 from napari_cuda.server.render import napari_adapter
+from napari_cuda.server.render.detail import LADDER
 from napari_cuda.server.render.egl import EglContext
 from napari_cuda.server.render.napari_adapter import HeadlessCanvas, initialise_napari
 
@@ -83,13 +84,28 @@ class GatedStack:
         return np.broadcast_to(values, self.shape)[index]
 
 
-def picture(gl: EglContext, scene: str, out: str) -> dict[str, Any]:
-    """Draw a scene and save it."""
+def picture(gl: EglContext, scene: str, out: str, camera: str = "{}") -> dict[str, Any]:
+    """Draw a scene and save it; `camera` is JSON of camera properties."""
     stage = Stage(gl)
     SCENES[scene](stage.viewer)
+    stage.viewer.scene.camera.update(json.loads(camera))
     np.save(out, stage.settle())
     stage.canvas.close()
     return {"has_volume": stage.canvas.has_volume()}
+
+
+def ladder(gl: EglContext, scene: str, out: str, camera: str) -> dict[str, Any]:
+    """Draw a scene with every detail that the server may choose; save them as `rung0`, `rung1` …"""
+    stage = Stage(gl)
+    SCENES[scene](stage.viewer)
+    stage.viewer.scene.camera.update(json.loads(camera))
+    pictures = {}
+    for number, rung in enumerate(LADDER):
+        stage.canvas.set_detail(rung.scale, rung.volume_step, rung.nearest)
+        pictures[f"rung{number}"] = stage.settle().copy()
+    np.savez(out, **pictures)
+    stage.canvas.close()
+    return {"rungs": len(LADDER)}
 
 
 def flat(gl: EglContext) -> dict[str, Any]:
@@ -258,7 +274,7 @@ def leave(gl: EglContext, closes: str) -> dict[str, Any]:
     return {"draws": stage.draws}
 
 
-PROBES = {probe.__name__: probe for probe in (picture, flat, slicing, multiscale, detail, names, leave)}
+PROBES = {probe.__name__: probe for probe in (picture, ladder, flat, slicing, multiscale, detail, names, leave)}
 
 
 def main(name: str, *args: str) -> None:

@@ -24,18 +24,19 @@ class ClientConfig:
 
         The token comes from `?token=` or the argument.
         """
-        parts = urlsplit(url if "://" in url else f"http://{url}")
-        scheme = _SCHEMES.get(parts.scheme)
         try:
-            port = parts.port
-        except ValueError:
-            port = -1
-        if scheme is None or not parts.hostname or port == -1:
+            parts = urlsplit(url if "://" in url else f"http://{url}")
+            usable = parts.hostname is not None and parts.port != 0
+        except ValueError:  # no port number, no IPv6 address
+            usable = False
+        if not usable or parts.scheme not in _SCHEMES:
             raise ConfigError(f"{url!r} is not a server address: expected http://HOST:PORT/?token=TOKEN")
         found = token or parse_qs(parts.query).get("token", [""])[0]
         if not found:
             raise ConfigError(f"{url!r} has no token: use the whole URL that `napari-cuda serve` printed")
-        return cls(base=f"{scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}", token=found)
+        return cls(
+            base=f"{_SCHEMES[parts.scheme]}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}", token=found
+        )
 
     @property
     def state_url(self) -> str:

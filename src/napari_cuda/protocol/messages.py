@@ -6,7 +6,7 @@ more); unknown types are refused by name.
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -19,6 +19,9 @@ MAX_MESSAGE_BYTES = 1 << 20
 """Largest state message a server reads: the biggest legal one is a custom colormap of 4096 colours."""
 
 Values = dict[str, Wire]
+
+IntentNumber = Annotated[int, msgspec.Meta(gt=0, lt=1 << 53)]
+"""Counts from 1 in each client. The pixel header carries it, and JavaScript can hold it."""
 
 T = TypeVar("T")
 
@@ -179,9 +182,9 @@ class Status(Message, frozen=True, tag="status"):
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """Why `name` (a property, or a command) of an intent was not carried out."""
+    """Why something was not carried out: property `name` of `target`, or command `name` ("")."""
 
-    intent: int
+    target: str
     name: str
     reason: str
 
@@ -207,7 +210,7 @@ class Error(Message, frozen=True, tag="error"):
 class LayerIntent(Message, frozen=True, tag="layer.intent"):
     """Set properties of one layer. Absolute values: newest wins, replays are harmless."""
 
-    intent: int
+    intent: IntentNumber
     layer: str
     values: Values
 
@@ -215,35 +218,35 @@ class LayerIntent(Message, frozen=True, tag="layer.intent"):
 class DimsIntent(Message, frozen=True, tag="dims.intent"):
     """Set properties of dims."""
 
-    intent: int
+    intent: IntentNumber
     values: Values
 
 
 class CameraIntent(Message, frozen=True, tag="camera.intent"):
     """Set properties of the camera."""
 
-    intent: int
+    intent: IntentNumber
     values: Values
 
 
 class ViewIntent(Message, frozen=True, tag="view.intent"):
     """Set properties of the view."""
 
-    intent: int
+    intent: IntentNumber
     values: Values
 
 
 class SceneIntent(Message, frozen=True, tag="scene.intent"):
     """Set layer order or selection."""
 
-    intent: int
+    intent: IntentNumber
     values: Values
 
 
 class Command(Message, frozen=True, tag="command"):
     """Do something that is not setting a property. Never replayed after a reconnect."""
 
-    intent: int
+    intent: IntentNumber
     name: str
     args: dict[str, Any] = {}
 
@@ -251,7 +254,7 @@ class Command(Message, frozen=True, tag="command"):
 class InputPointer(Message, frozen=True, tag="input.pointer"):
     """Pointer press, move, release or double click at `position` (x, y) in canvas pixels."""
 
-    intent: int
+    intent: IntentNumber
     action: str
     position: list[int]
     buttons: list[int] = []
@@ -261,7 +264,7 @@ class InputPointer(Message, frozen=True, tag="input.pointer"):
 class InputWheel(Message, frozen=True, tag="input.wheel"):
     """Wheel turned by `delta` (x, y) steps, fractional for touch pads."""
 
-    intent: int
+    intent: IntentNumber
     position: list[int]
     delta: list[float]
     modifiers: list[str] = []
@@ -270,7 +273,7 @@ class InputWheel(Message, frozen=True, tag="input.wheel"):
 class InputKey(Message, frozen=True, tag="input.key"):
     """Key pressed or released."""
 
-    intent: int
+    intent: IntentNumber
     action: str
     key: str
     modifiers: list[str] = []
@@ -303,6 +306,15 @@ ServerMessage = (
     | Status | Ack | Error
 )  # fmt: skip
 PixelClientMessage = PixelAck | PixelKeyframe
+
+
+def target_of(intent: Intent) -> str:
+    """Return the object an intent is for: `dims`, `camera`, `view`, `scene`, `layer:<id>`, or ""."""
+    if isinstance(intent, LayerIntent):
+        return f"layer:{intent.layer}"
+    targets = {DimsIntent: "dims", CameraIntent: "camera", ViewIntent: "view", SceneIntent: "scene"}
+    return targets.get(type(intent), "")
+
 
 _encoder = msgspec.json.Encoder()
 _client_decoder: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessage)
@@ -337,5 +349,7 @@ def _decode(decoder: msgspec.json.Decoder[T], text: str | bytes) -> T:
         detail = str(error)
         code = "protocol.unknown_type" if "Invalid value" in detail and "$.type" in detail else "protocol.invalid"
         raise ProtocolError(f"message refused: {detail}", code=code) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeError) as error:
         raise ProtocolError(f"message is not JSON: {error}", code="protocol.malformed") from None
+    except RecursionError:
+        raise ProtocolError("message refused: nested too deeply", code="protocol.malformed") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -56,12 +57,12 @@ class Number:
 
     def check(self, value: Wire) -> float:
         """Return the number if it is finite and in range."""
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not _finite(value):
             raise PropertyError(f"expected {self.describe()}, got {_shown(value)}")
         if self.integer and int(value) != value:
-            raise PropertyError(f"expected {self.describe()}, got {value}")
+            raise PropertyError(f"expected {self.describe()}, got {_shown(value)}")
         if not self.low <= value <= self.high:
-            raise PropertyError(f"expected {self.describe()}, got {value}")
+            raise PropertyError(f"expected {self.describe()}, got {_shown(value)}")
         return int(value) if self.integer else float(value)
 
     def describe(self) -> str:
@@ -171,6 +172,14 @@ class ColormapValue:
         return "colormap name, or an object with `name`, `colors`, `controls`, `interpolation`"
 
 
+def _finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # JSON knows integers that no float can hold
+        return False
+
+
 def _shown(value: Wire) -> str:
-    text = repr(value)
+    # Bounded in depth too: repr() of a deeply nested list is an error of its own.
+    text = reprlib.repr(value)
     return text if len(text) <= 80 else text[:77] + "…"

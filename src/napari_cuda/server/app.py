@@ -110,6 +110,8 @@ class Server:
                 frame_rate=self.config.frame_rate,
                 reduce_detail=gl.software,
             )
+            render_loop = self._loop
+            self.metrics.watch("commands", lambda: render_loop.waiting)
             listener = Listener(self.config, listening, event_loop, self._application(self._loop, viewers, hub))
             parts.callback(listener.stop)
             listener.start()
@@ -157,4 +159,4 @@ class Server:
             leave=leave,
             submit=loop.submit,
         )
-        return http.build(http.HttpHost(self.config, session, hub, loop.show, self.metrics.exposition))
+        return http.build(http.HttpHost(self.config, session, hub, loop.show, self.metrics))

@@ -34,6 +34,10 @@ def check_origin(headers: Mapping[str, str], allowed: Iterable[str]) -> Refused 
     origin = headers.get("origin")
     if origin is None or origin in allowed:
         return None
-    if urlsplit(origin).netloc and urlsplit(origin).netloc == headers.get("host"):
+    try:
+        place = urlsplit(origin).netloc
+    except ValueError:  # not even an address
+        place = ""
+    if place and place == headers.get("host"):
         return None
     return Refused(403, "auth.foreign_origin", f"pages from {origin[:200]} may not connect to this server")

@@ -18,18 +18,22 @@ from napari_cuda.server.render.napari_adapter import initialise_napari
 def serve(
     config: ServerConfig,
     paths: Sequence[str] = (),
-    viewer: ViewerModel | None = None,
+    viewer: ViewerModel | Callable[[ViewerModel], object] | None = None,
     *,
     on_ready: Callable[[Server], None] = lambda server: None,
 ) -> None:
-    """Serve `viewer` (a new one if None) with `paths` opened in it, until interrupted. Blocks.
+    """Serve `viewer` with `paths` opened in it, until interrupted. Blocks.
 
+    None serves a new viewer; a callable gets the new viewer first, to add layers to it.
     Owner: main thread. `settings.prepare_headless_process` must have been called before
     napari was imported. `on_ready` is called once connections are answered.
     Raises StartupError or DataError in one line.
     """
     initialise_napari()
-    server = Server(config, ViewerModel() if viewer is None else viewer)
+    model = viewer if isinstance(viewer, ViewerModel) else ViewerModel()
+    if viewer is not None and not isinstance(viewer, ViewerModel):
+        viewer(model)
+    server = Server(config, model)
     with _signals(server.stop):
         server.start(paths)
         try:

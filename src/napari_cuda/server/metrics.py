@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 _BUCKETS_S = (0.001, 0.002, 0.004, 0.008, 0.016, 0.033, 0.066, 0.13, 0.26, 0.5, 1.0, 2.0, 5.0)
@@ -20,6 +22,9 @@ class ServerMetrics:
             registry=self._registry,
         )
         self._events = Counter("napari_cuda_server_events", "Events by name", ["event"], registry=self._registry)
+        self._queues = Gauge(
+            "napari_cuda_server_queue", "What waits in a queue, of all viewers", ["queue"], registry=self._registry
+        )
         self._viewers = Gauge("napari_cuda_server_viewers", "Connected viewers", registry=self._registry)
 
     def observe(self, name: str, seconds: float) -> None:
@@ -33,6 +38,10 @@ class ServerMetrics:
     def viewers(self, number: int) -> None:
         """Set how many viewers are connected."""
         self._viewers.set(number)
+
+    def watch(self, queue: str, length: Callable[[], float]) -> None:
+        """Report the length of a queue; it is asked whenever `exposition` is called, on that thread."""
+        self._queues.labels(queue).set_function(length)
 
     def exposition(self) -> bytes:
         """Return everything in Prometheus' text format."""

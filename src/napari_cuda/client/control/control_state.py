@@ -52,7 +52,6 @@ class ControlStateContext:
         """Newest revision the server told."""
         self._mirror: dict[str, m.Values] = {}
         self._pending: dict[tuple[str, str], _Pending] = {}
-        self._commands: dict[int, str] = {}
         self._numbers = 0
         self._acked = 0
         self._acked_revision = 0
@@ -71,8 +70,7 @@ class ControlStateContext:
 
     def command(self, name: str, args: dict[str, Wire]) -> m.Command:
         """Return a command with a number of its own."""
-        self._commands[self._next_number()] = name
-        return m.Command(self._numbers, name, args)
+        return m.Command(self._next_number(), name, args)
 
     def take_intents(self) -> list[m.PropertyIntent]:
         """Return one intent per object for all that was set since the last call, in order."""
@@ -107,7 +105,7 @@ class ControlStateContext:
         self._pending = {
             key: _Pending(pending.value) for key, pending in self._pending.items() if key[0] in self._mirror
         }
-        self.revision = snapshot.revision
+        self.revision = self._acked_revision = snapshot.revision
         self.ready = True
 
     def mirror(self, target: str, values: m.Values, revision: int) -> m.Values:
@@ -133,7 +131,7 @@ class ControlStateContext:
         """Settle the intents up to `ack.intent`; return what must show other values."""
         self._acked = max(self._acked, ack.intent)
         self._acked_revision = max(self._acked_revision, ack.revision)
-        reasons = {(refusal.intent, refusal.name): refusal.reason for refusal in ack.refused}
+        reasons = {(refusal.target, refusal.name): refusal.reason for refusal in ack.refused}
         restored: dict[str, m.Values] = {}
         why: dict[str, list[str]] = {}
         for (target, name), pending in list(self._pending.items()):
@@ -141,15 +139,14 @@ class ControlStateContext:
                 continue
             del self._pending[target, name]
             value = self._mirror.get(target, {}).get(name)
-            reason = reasons.pop((pending.intent, name), None)
+            reason = reasons.pop((target, name), None)
             if reason is not None:
                 why.setdefault(target, []).append(reason)
             if reason is not None or value != pending.value:
                 restored.setdefault(target, {})[name] = value
         restores = [Restore(target, values, tuple(why.get(target, ()))) for target, values in restored.items()]
-        restores += [Restore("", {}, (reason,)) for (number, _), reason in reasons.items() if number in self._commands]
-        self._commands = {number: name for number, name in self._commands.items() if number > ack.intent}
-        return restores
+        # What is left are commands, and properties that were set anew meanwhile.
+        return restores + [Restore("", {}, (reason,)) for (target, _), reason in reasons.items() if not target]
 
     def timed_out(self, intents: Iterable[int]) -> list[Restore]:
         """Give up on intents that nobody acknowledged."""
@@ -173,7 +170,7 @@ class ControlStateContext:
         """Revision that includes everything set so far, or None while acks are missing."""
         if self._pending or self._acked < self._numbers:
             return None
-        return max(self._acked_revision, self.revision)
+        return self._acked_revision
 
     def _next_number(self) -> int:
         self._numbers += 1

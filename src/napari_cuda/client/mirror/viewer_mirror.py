@@ -49,6 +49,7 @@ class ViewerMirror:
         self._defer = defer
         self._own_canvas = own_canvas
         self._layers: dict[str, Layer] = {}
+        self._canvas_size: tuple[int, int] | None = None
         self._applying = 0
         self._connect()
 
@@ -88,6 +89,8 @@ class ViewerMirror:
                 case _:
                     pass
         if isinstance(message, m.SceneSnapshot):
+            if self._canvas_size is not None:
+                self._send_canvas_size(self._canvas_size, fit=True)
             self.flush()
 
     def _follow(self, delta: m.Delta) -> None:
@@ -111,8 +114,21 @@ class ViewerMirror:
             self._send(list(intents))
 
     def set_canvas_size(self, size_px: tuple[int, int]) -> None:
-        """The window's canvas is now (width, height): have the server draw that size."""
+        """The window's canvas is now (width, height): have the server draw that size.
+
+        The first time what the server showed is kept in view, as if it had been fitted here;
+        later a resize leaves the zoom alone, as in napari.
+        """
+        first = self._canvas_size is None
+        self._canvas_size = size_px
+        if self._control.ready:
+            self._send_canvas_size(size_px, fit=first)
+
+    def _send_canvas_size(self, size_px: tuple[int, int], *, fit: bool) -> None:
         width, height = size_px
+        served_height, served_width = self._control.known(Scope.VIEW).get("size", (height, width))
+        if fit:
+            self._viewer.scene.camera.zoom *= min(height / served_height, width / served_width)
         if self._control.set_local(Scope.VIEW, "size", [height, width]):
             self.flush()
 

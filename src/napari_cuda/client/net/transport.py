@@ -11,9 +11,13 @@ from typing import Protocol
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.frames import CloseCode
 
 from napari_cuda.client.config import ClientConfig
 from napari_cuda.worker import Worker
+
+LARGEST_MESSAGE_BYTES = 1 << 28
+"""The exact picture of the largest canvas, incompressible, is 200 MB."""
 
 
 class SocketUser(Protocol):
@@ -87,7 +91,7 @@ class SocketThread:
                 ping_interval=None,
                 compression=None,
                 proxy=None,
-                max_size=None,
+                max_size=LARGEST_MESSAGE_BYTES,
             ) as socket:
                 self._user.opened()
                 reader = asyncio.create_task(self._read(socket))
@@ -100,7 +104,7 @@ class SocketThread:
             return _why(self._url, error)
         for result in results:
             if isinstance(result, ConnectionClosed):
-                return (result.rcvd.reason if result.rcvd else "") or "the connection was closed"
+                return _last_words(result)
             if isinstance(result, Exception):
                 raise result
         return "closed"
@@ -123,6 +127,14 @@ class SocketThread:
                 await asyncio.wait_for(news.wait(), wait_s)
             except TimeoutError:
                 continue
+
+
+def _last_words(closed: ConnectionClosed) -> str:
+    if closed.rcvd is None:
+        return "the connection was lost"
+    if closed.rcvd.code == CloseCode.SERVICE_RESTART:
+        return "the server was stopped"
+    return closed.rcvd.reason or f"the server closed the connection (code {closed.rcvd.code})"
 
 
 def _why(url: str, error: BaseException) -> str:

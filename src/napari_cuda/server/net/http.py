@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from starlette.applications import Starlette
 from starlette.requests import HTTPConnection, Request
@@ -21,6 +22,16 @@ OPEN_PATHS = frozenset({"/healthz"})
 """Everything else needs the token."""
 
 
+class Metrics(Protocol):
+    """The server's counters."""
+
+    def watch(self, queue: str, length: Callable[[], float]) -> None:
+        """Report the length of a queue."""
+
+    def exposition(self) -> bytes:
+        """Return everything in Prometheus' text format."""
+
+
 @dataclass(frozen=True, slots=True)
 class HttpHost:
     """What the routes need of the server around them."""
@@ -29,36 +40,46 @@ class HttpHost:
     session: SessionHost
     door: StreamDoor
     show: Callable[[], None]
-    metrics: Callable[[], bytes]
+    metrics: Metrics
 
 
 def build(host: HttpHost) -> ASGIApp:
     """Return the ASGI application of a server."""
+    pixel_sockets: set[PixelSocket] = set()
+    viewers = host.session.viewers
+    host.metrics.watch("pixel_packets", lambda: sum(socket.waiting for socket in pixel_sockets))
+    host.metrics.watch("state_messages", lambda: viewers.messages_waiting)
+    host.metrics.watch("unacked_intents", lambda: viewers.intents_unacked)
 
     async def healthz(_request: Request) -> Response:
-        return JSONResponse({"status": "ok", "session": host.session.session, "viewers": len(host.session.viewers)})
+        return JSONResponse({"status": "ok", "session": host.session.session, "viewers": len(viewers)})
 
     async def metrics(_request: Request) -> Response:
-        return Response(host.metrics(), media_type="text/plain; version=0.0.4")
+        return Response(host.metrics.exposition(), media_type="text/plain; version=0.0.4")
 
     async def state(socket: WebSocket) -> None:
         await socket.accept()
         await StateSocket(socket, host.session).run()
 
-    async def pixels(socket: WebSocket) -> None:
-        viewer = socket.query_params.get("viewer", "")
-        if host.session.viewers.get(viewer) is None:
+    async def pixel_socket(socket: WebSocket) -> None:
+        viewer = viewers.get(socket.query_params.get("viewer", ""))
+        if viewer is None:
             refused = auth.Refused(404, "pixels.no_viewer", "no such viewer: open /ws/state first and pass its viewer")
             await socket.send_denial_response(_refusal(refused))
             return
         await socket.accept()
-        await PixelSocket(socket, viewer, host.door).run(host.show)
+        pixels = PixelSocket(socket, viewer.name, host.door)
+        pixel_sockets.add(pixels)
+        try:
+            await pixels.run(host.show, viewer.gone)
+        finally:
+            pixel_sockets.discard(pixels)
 
     routes = [
         Route("/healthz", healthz),
         Route("/metrics", metrics),
         WebSocketRoute("/ws/state", state),
-        WebSocketRoute("/ws/pixels", pixels),
+        WebSocketRoute("/ws/pixels", pixel_socket),
     ]
     return _Gate(Starlette(routes=routes), host.config)
 

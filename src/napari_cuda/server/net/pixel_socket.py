@@ -58,8 +58,16 @@ class PixelSocket:
         self._door = door
         self._packets: asyncio.Queue[bytes | None] = asyncio.Queue()
 
-    async def run(self, shown: Callable[[], None]) -> None:
-        """Serve the socket until either side ends it; `shown` asks for the present picture."""
+    @property
+    def waiting(self) -> int:
+        """Packets that the socket has not taken yet."""
+        return self._packets.qsize()
+
+    async def run(self, show: Callable[[], None], gone: asyncio.Event) -> None:
+        """Serve the socket until either side ends it, or the viewer is `gone`.
+
+        `show` asks for the present picture.
+        """
         loop = asyncio.get_running_loop()
 
         def deliver(packet: bytes | None) -> None:
@@ -71,16 +79,23 @@ class PixelSocket:
             deliver(None)
 
         stream = self._door.open(self._viewer, deliver, failed)
-        shown()
-        reader = asyncio.create_task(self._read(stream))
-        writer = asyncio.create_task(self._write())
+        show()
+        tasks = [
+            asyncio.create_task(self._read(stream)),
+            asyncio.create_task(self._write()),
+            asyncio.create_task(self._end_with(gone)),
+        ]
         try:
-            await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (reader, writer):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(reader, writer, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
             await asyncio.to_thread(self._door.close, stream)
+
+    async def _end_with(self, gone: asyncio.Event) -> None:
+        await gone.wait()
+        await self._socket.close(1001, "the session ended")
 
     def _put(self, packet: bytes | None) -> None:
         if self._packets.qsize() >= MOST_WAITING:

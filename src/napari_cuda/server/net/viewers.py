@@ -27,11 +27,18 @@ class Viewer:
         """Set when the outbox has something, or `lost` was set."""
         self.room = asyncio.Event()
         """Set while more intents may be taken from the socket."""
+        self.gone = asyncio.Event()
+        """Set when the state socket has ended: the pixel socket ends with it."""
         self.greeted = False
         self.lost = ""
         """Why this viewer must be disconnected; empty while all is well."""
         self._unacked: deque[int] = deque()
         self.room.set()
+
+    @property
+    def unacked(self) -> int:
+        """Intents that the render thread is not done with."""
+        return len(self._unacked)
 
     def submitted(self, intent: int) -> None:
         """Note that an intent went to the render thread."""
@@ -82,6 +89,7 @@ class Viewers:
     def remove(self, viewer: Viewer) -> None:
         """Forget a viewer."""
         self._viewers.pop(viewer.name, None)
+        viewer.gone.set()
 
     def get(self, name: str) -> Viewer | None:
         """Return the viewer of that name, if connected."""
@@ -89,6 +97,16 @@ class Viewers:
 
     def __len__(self) -> int:
         return len(self._viewers)
+
+    @property
+    def messages_waiting(self) -> int:
+        """Messages that no socket has taken yet, of all viewers."""
+        return sum(len(viewer.outbox) for viewer in self._viewers.values())
+
+    @property
+    def intents_unacked(self) -> int:
+        """Intents that the render thread is not done with, of all viewers."""
+        return sum(viewer.unacked for viewer in self._viewers.values())
 
     def _put(self, name: str | None, messages: Sequence[m.ServerMessage]) -> None:
         chosen = list(self._viewers.values()) if name is None else [v for v in [self._viewers.get(name)] if v]

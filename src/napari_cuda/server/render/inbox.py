@@ -23,7 +23,7 @@ class ViewerIntent:
 def coalesce(entries: list[ViewerIntent | Callable[[], None]]) -> list[ViewerIntent | Callable[[], None]]:
     """Merge runs of intents of one viewer for one object: values are absolute, the newest win.
 
-    The ack of the newest acknowledges all. What is refused is reported under the newest number.
+    The ack of the newest acknowledges all.
     """
     merged: list[ViewerIntent | Callable[[], None]] = []
     for entry in entries:
@@ -57,6 +57,9 @@ class Inbox:
         self._condition = threading.Condition()
         self._entries: deque[ViewerIntent | Callable[[], None]] = deque()
         self._woken = False
+
+    def __len__(self) -> int:
+        return len(self._entries)
 
     def put(self, entry: ViewerIntent | Callable[[], None]) -> None:
         """Queue a command."""

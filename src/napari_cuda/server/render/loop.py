@@ -140,6 +140,11 @@ class RenderLoop:
         """Hand out the newest picture again: a stream was opened."""
         self._inbox.put(self._show_again)
 
+    @property
+    def waiting(self) -> int:
+        """Commands and intents that were not taken yet."""
+        return len(self._inbox)
+
     def wake(self) -> None:
         """Look again whether there is something to do."""
         self._inbox.wake()
@@ -198,19 +203,23 @@ class RenderLoop:
                 entry()
                 continue
             refused = self._bridge.apply(entry.intent)
-            number = entry.intent.intent
-            self._applied[entry.viewer] = number
+            target = m.target_of(entry.intent)
             ack = acks.setdefault(entry.viewer, _PendingAck())
-            ack.intent = number
-            ack.refused += [m.Refusal(number, name, reason) for name, reason in refused.items()]
+            ack.intent = self._applied[entry.viewer] = entry.intent.intent
+            ack.refused += [m.Refusal(target, name, reason) for name, reason in refused.items()]
             self._metrics.count("intents_applied")
         return acks
 
     def _tell_changes(self) -> None:
         deltas = self._authority.commit(self._bridge.observe())
-        messages: list[m.ServerMessage] = [*deltas, *self._bridge.thumbnails()]
-        if messages:
-            self._states.broadcast(messages)
+        if deltas:
+            self._states.broadcast(deltas)
+
+    def _tell_thumbnails(self) -> None:
+        """Once the picture is at rest: while a slider moves, each step would cost every layer one."""
+        thumbnails = self._bridge.thumbnails()
+        if thumbnails:
+            self._states.broadcast(thumbnails)
 
     def _settle(self) -> None:
         """All data of the present revision is on the canvas: frames may claim it from now on."""
@@ -257,6 +266,7 @@ class RenderLoop:
     def _rest(self) -> None:
         """Finish the resting picture: full detail, marked so that it is sent exactly."""
         self._pacing.rested()
+        self._tell_thumbnails()
         newest = self._newest
         if newest is None:
             return
@@ -269,7 +279,7 @@ class RenderLoop:
     def _show_again(self) -> None:
         self._pacing.changed(time.monotonic())
         if self._newest is None:
-            self._draw(FULL)
+            self._draw(self._choose_detail(moving=True))
         else:
             self._frames.publish(self._newest)
 

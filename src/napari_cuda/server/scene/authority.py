@@ -81,11 +81,6 @@ class SceneAuthority:
             self.revision = following
         return deltas
 
-    def touch(self) -> int:
-        """Count a change of the picture that no property shows (data arrived); return the revision."""
-        self.revision += 1
-        return self.revision
-
     def _scene_delta(self, seen: Observation, revision: int) -> m.SceneUpdate | None:
         removed = [] if seen.present is None else [layer for layer in self._layers if layer not in seen.present]
         added = [state for layer, state in seen.layers.items() if layer not in self._layers]

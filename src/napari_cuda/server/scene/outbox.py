@@ -30,23 +30,31 @@ class ViewerOutbox:
     def put(self, message: m.ServerMessage) -> None:
         """Queue a message, merging it into the newest one if both update the same object."""
         if isinstance(message, m.SceneSnapshot):
-            self._waiting = deque(kept for kept in self._waiting if not _superseded_by_snapshot(kept))
+            self._drop_state()
             self.overflowed = False
         elif self.overflowed and _superseded_by_snapshot(message):
             return
-        elif self._waiting:
-            merged = _merge(self._waiting[-1], message)
-            if merged is not None:
-                self._waiting[-1] = merged
-                return
-        self._waiting.append(message)
+        self._append(message)
         if len(self._waiting) > MOST_WAITING:
-            self._waiting = deque(kept for kept in self._waiting if not _superseded_by_snapshot(kept))
+            self._drop_state()
             self.overflowed = True
 
     def take(self) -> m.ServerMessage | None:
         """Return and remove the oldest message, or None."""
         return self._waiting.popleft() if self._waiting else None
+
+    def _append(self, message: m.ServerMessage) -> None:
+        merged = _merge(self._waiting[-1], message) if self._waiting else None
+        if merged is None:
+            self._waiting.append(message)
+        else:
+            self._waiting[-1] = merged
+
+    def _drop_state(self) -> None:
+        waiting, self._waiting = self._waiting, deque()
+        for message in waiting:
+            if not _superseded_by_snapshot(message):
+                self._append(message)  # acks that stood apart merge now
 
 
 _STATE = (m.SceneSnapshot, m.SceneUpdate, m.LayerUpdate, m.DimsUpdate, m.CameraUpdate, m.ViewUpdate, m.LayerThumbnail)

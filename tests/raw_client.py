@@ -1,0 +1,71 @@
+"""A client that speaks the protocol by hand: it can say what ours never would."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TypeVar
+
+from websockets.sync.client import connect
+
+from napari_cuda.protocol import messages as m
+from napari_cuda.server_process import ServerProcess
+
+Message = TypeVar("Message", bound=m.Message)
+
+ANSWER_WITHIN_S = 30.0
+
+
+class RawClient:
+    """One state socket, its hello said. Messages that nobody asked for are skipped."""
+
+    def __init__(self, server: ServerProcess, *, hello: bool = True, headers: Mapping[str, str] | None = None) -> None:
+        self.socket = connect(
+            f"ws://127.0.0.1:{server.port}/ws/state",
+            additional_headers={"Authorization": f"Bearer {server.token}"} | dict(headers or {}),
+            compression=None,
+            max_size=None,
+            proxy=None,
+        )
+        self._intents = 0
+        self.viewer = ""
+        if hello:
+            self.send(m.Hello([m.PROTOCOL_VERSION], "a test"))
+            self.viewer = self.wait_for(m.Welcome).viewer
+            self.snapshot = self.wait_for(m.SceneSnapshot)
+
+    def send(self, message: m.Message) -> None:
+        """Send a well-formed message."""
+        self.socket.send(m.encode(message))
+
+    def wait_for(self, kind: type[Message]) -> Message:
+        """Return the next message of a type; TimeoutError if none comes, ConnectionClosed after the end."""
+        while True:
+            message = m.decode_server(self.socket.recv(timeout=ANSWER_WITHIN_S))
+            if isinstance(message, m.Ping):
+                self.send(m.Pong(message.token))
+            if isinstance(message, kind):
+                return message
+
+    def next_intent(self) -> int:
+        """Return the number of the next intent."""
+        self._intents += 1
+        return self._intents
+
+    def refusals(self, intent: m.Intent) -> dict[str, str]:
+        """Send an intent and return why what of it was refused, by name."""
+        self.send(intent)
+        while (ack := self.wait_for(m.Ack)).intent < intent.intent:
+            pass
+        return {refusal.name: refusal.reason for refusal in ack.refused}
+
+    def close(self) -> None:
+        self.socket.close()
+
+    def __enter__(self) -> RawClient:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

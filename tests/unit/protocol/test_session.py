@@ -1,0 +1,413 @@
+"""The session core without a socket: every transition, every refusal, both ends against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_cuda.protocol import messages as m
+from napari_cuda.protocol import session as s
+from napari_cuda.protocol.errors import ProtocolError
+from napari_cuda.protocol.session import AckTimedOut, ClientSession, RoundTrip, ServerSession, SessionClosed, SessionState
+
+HELLO = m.Hello([m.PROTOCOL_VERSION], "test")
+WELCOME = m.Welcome(m.PROTOCOL_VERSION, "S1", "V1", "server", s.PING_INTERVAL_S)
+NONSENSE = "{]"
+HANDSHAKE, OPEN, CLOSED = SessionState.HANDSHAKE, SessionState.OPEN, SessionState.CLOSED
+
+
+def client() -> ClientSession:
+    session = ClientSession(HELLO, 0.0)
+    session.data_to_send()
+    return session
+
+
+def server() -> ServerSession:
+    return ServerSession(0.0)
+
+
+def open_client() -> ClientSession:
+    session = client()
+    session.receive_data(m.encode(WELCOME), 0.0)
+    session.events_received()
+    return session
+
+
+def open_server() -> ServerSession:
+    session = server()
+    session.receive_data(m.encode(HELLO), 0.0)
+    session.accept(WELCOME)
+    session.events_received()
+    session.data_to_send()
+    return session
+
+
+def said(session: ClientSession | ServerSession) -> list[Any]:
+    """What the session wants to send, decoded."""
+    decode = m.decode_client if isinstance(session, ClientSession) else m.decode_server
+    return [decode(text) for text in session.data_to_send()]
+
+
+def flood(session: ServerSession) -> None:
+    for _ in range(s.MAX_PROTOCOL_ERRORS + 1):
+        session.receive_data(NONSENSE, 1.0)
+
+
+Scenario = tuple[Callable[[], Any], Callable[[Any], None]]
+SILENT_S = s.PEER_TIMEOUT_S
+SCENARIOS: dict[tuple[SessionState, str], list[Scenario]] = {
+    (HANDSHAKE, "accepted"): [
+        (client, lambda c: c.receive_data(m.encode(WELCOME), 1.0)),
+        (server, lambda v: (v.receive_data(m.encode(HELLO), 1.0), v.accept(WELCOME))),
+    ],
+    (HANDSHAKE, "refused"): [
+        (client, lambda c: c.receive_data(m.encode(m.Reject("protocol.version", "too old")), 1.0)),
+        (client, lambda c: c.receive_data(m.encode(m.Status("early")), 1.0)),
+        (server, lambda v: v.receive_data(m.encode(m.Hello([99], "future")), 1.0)),
+        (server, lambda v: v.receive_data(m.encode(m.CameraIntent(1, {})), 1.0)),
+        (server, lambda v: v.receive_data(NONSENSE, 1.0)),
+        (server, lambda v: v.reject("server.full", "too many viewers")),
+    ],
+    (HANDSHAKE, "peer lost"): [(client, lambda c: c.tick(SILENT_S)), (server, lambda v: v.tick(SILENT_S))],
+    (HANDSHAKE, "goodbye"): [
+        (client, lambda c: c.receive_data(m.encode(m.Goodbye("stopping")), 1.0)),
+        (server, lambda v: v.receive_data(m.encode(m.Goodbye("never mind")), 1.0)),
+        (client, lambda c: c.say_goodbye("never mind")),
+        (server, lambda v: v.say_goodbye("stopping")),
+    ],
+    (OPEN, "goodbye"): [
+        (open_client, lambda c: c.receive_data(m.encode(m.Goodbye("stopping")), 1.0)),
+        (open_server, lambda v: v.receive_data(m.encode(m.Goodbye("closed")), 1.0)),
+        (open_client, lambda c: c.say_goodbye("closed")),
+        (open_server, lambda v: v.say_goodbye("stopping")),
+    ],
+    (OPEN, "refused"): [(open_server, flood)],
+    (OPEN, "peer lost"): [(open_client, lambda c: c.tick(SILENT_S)), (open_server, lambda v: v.tick(SILENT_S))],
+}
+RUNS = [(row, make, act) for row, scenarios in SCENARIOS.items() for make, act in scenarios]
+
+
+class Watched(dict[tuple[SessionState, str], SessionState]):
+    """A table that notes which rows were looked up."""
+
+    def __init__(self, rows: dict[tuple[SessionState, str], SessionState]) -> None:
+        super().__init__(rows)
+        self.used: list[tuple[SessionState, str]] = []
+
+    def __getitem__(self, row: tuple[SessionState, str]) -> SessionState:
+        self.used.append(row)
+        return super().__getitem__(row)
+
+
+def test_every_row_has_a_scenario() -> None:
+    assert set(SCENARIOS) == set(s.TRANSITIONS)
+
+
+def test_nothing_leads_out_of_closed_nor_back_to_the_handshake() -> None:
+    assert all(state is not CLOSED for state, _ in s.TRANSITIONS)
+    assert HANDSHAKE not in s.TRANSITIONS.values()
+
+
+@pytest.mark.parametrize(("row", "make", "act"), RUNS, ids=lambda value: str(value) if isinstance(value, tuple) else "")
+def test_each_row_is_taken(
+    row: tuple[SessionState, str], make: Callable[[], Any], act: Callable[[Any], None], monkeypatch: Any
+) -> None:
+    session = make()
+    assert session.state is row[0]
+    table = Watched(s.TRANSITIONS)
+    monkeypatch.setattr(s, "TRANSITIONS", table)
+    act(session)
+    assert table.used == [row]
+    assert session.state is s.TRANSITIONS[row]
+    assert session.closed == (session.state is CLOSED)
+
+
+@pytest.mark.parametrize(("row", "make", "act"), RUNS, ids=lambda value: str(value) if isinstance(value, tuple) else "")
+def test_a_closed_session_stays_closed_and_silent(
+    row: tuple[SessionState, str], make: Callable[[], Any], act: Callable[[Any], None]
+) -> None:
+    session = make()
+    act(session)
+    if not session.closed:
+        session.say_goodbye("end")
+    closes = [event for event in session.events_received() if isinstance(event, SessionClosed)]
+    assert len(closes) <= 1
+    session.data_to_send()
+    for text in (m.encode(m.Ping(1)), m.encode(m.Goodbye("again")), m.encode(HELLO), m.encode(WELCOME), NONSENSE):
+        session.receive_data(text, 2.0)
+    session.tick(1000.0)
+    session.say_goodbye("again")
+    assert session.events_received() == []
+    assert session.data_to_send() == []
+    assert session.closed
+
+
+REFUSALS = [
+    (client, m.encode(m.Reject("server.full", "too many viewers")), "server.full", "too many viewers"),
+    (client, m.encode(m.Ack(1, 1)), "protocol.order", "server sent Ack before its welcome"),
+    (server, m.encode(m.Hello([99], "future")), "protocol.version", "install the same napari-cuda on both sides"),
+    (server, m.encode(m.Hello([], "none")), "protocol.version", "install the same napari-cuda on both sides"),
+    (server, m.encode(m.CameraIntent(1, {})), "protocol.order", "expected session.hello first, got CameraIntent"),
+    (server, NONSENSE, "protocol.malformed", "not JSON"),
+    (server, '{"type":"session.what"}', "protocol.unknown_type", "session.what"),
+    (server, '{"type":"session.hello","versions":"1","client":"x"}', "protocol.invalid", "versions"),
+]
+
+
+@pytest.mark.parametrize(("make", "text", "code", "words"), REFUSALS)
+def test_a_bad_handshake_is_refused_by_name(make: Callable[[], Any], text: str, code: str, words: str) -> None:
+    session = make()
+    session.receive_data(text, 1.0)
+    [closed] = session.events_received()
+    assert isinstance(closed, SessionClosed)
+    assert closed.code == code
+    assert words in closed.message
+    if isinstance(session, ServerSession):
+        assert said(session) == [m.Reject(code, closed.message)]
+    else:
+        assert said(session) == []
+
+
+def test_the_client_speaks_first_and_the_server_waits() -> None:
+    assert said(ClientSession(HELLO, 0.0)) == [HELLO]
+    assert server().data_to_send() == []
+
+
+def test_a_hello_with_other_versions_too_is_accepted() -> None:
+    session = server()
+    hello = m.Hello([7, m.PROTOCOL_VERSION], "newer")
+    session.receive_data(m.encode(hello), 1.0)
+    assert session.events_received() == [hello]
+    assert session.state is HANDSHAKE
+
+
+def test_a_second_hello_is_answered_and_harms_nothing() -> None:
+    session = open_server()
+    session.receive_data(m.encode(HELLO), 1.0)
+    assert said(session) == [m.Error("protocol.order", "session.hello was sent twice")]
+    assert session.events_received() == []
+    assert session.state is OPEN
+
+
+def test_intents_need_an_open_session() -> None:
+    with pytest.raises(ProtocolError) as caught:
+        client().send(m.CameraIntent(1, {}), 0.0)
+    assert caught.value.code == "session.not_open"
+    ended = open_client()
+    ended.say_goodbye("end")
+    with pytest.raises(ProtocolError):
+        ended.send(m.CameraIntent(1, {}), 0.0)
+
+
+def test_the_server_says_nothing_before_the_welcome_and_after_the_end() -> None:
+    session = server()
+    session.send(m.Status("early"))
+    session.receive_data(m.encode(HELLO), 0.0)
+    session.accept(WELCOME)
+    session.send(m.Status("now"))
+    assert said(session) == [WELCOME, m.Status("now")]
+    session.say_goodbye("end")
+    session.send(m.Status("late"))
+    assert said(session) == [m.Goodbye("end")]
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (NONSENSE, "protocol.malformed"),
+        (b"\xff", "protocol.malformed"),
+        ('{"type":"layer.paint"}', "protocol.unknown_type"),
+        ('{"type":"camera.intent","intent":1}', "protocol.invalid"),
+        ('{"type":"camera.intent","intent":-1,"values":{}}', "protocol.invalid"),
+    ],
+)
+def test_nonsense_in_an_open_session_is_answered_and_survived(text: str | bytes, code: str) -> None:
+    session = open_server()
+    session.receive_data(text, 1.0)
+    [answer] = said(session)
+    assert isinstance(answer, m.Error)
+    assert answer.code == code
+    intent = m.CameraIntent(1, {"zoom": 2.0})
+    session.receive_data(m.encode(intent), 1.0)
+    assert session.events_received() == [intent]
+
+
+def test_a_flood_of_nonsense_ends_the_session() -> None:
+    session = open_server()
+    for _ in range(s.MAX_PROTOCOL_ERRORS):
+        session.receive_data(NONSENSE, 1.0)
+    assert session.state is OPEN
+    assert len(said(session)) == s.MAX_PROTOCOL_ERRORS
+    session.receive_data(NONSENSE, 1.0)
+    assert said(session) == [m.Goodbye("too many malformed messages")]
+    assert session.events_received() == [SessionClosed("protocol.flood", "too many malformed messages")]
+
+
+def test_a_newer_server_may_say_what_the_client_does_not_know() -> None:
+    session = open_client()
+    for _ in range(3 * s.MAX_PROTOCOL_ERRORS):
+        session.receive_data('{"type":"surface.update","id":1}', 1.0)
+    events = session.events_received()
+    assert {type(event) for event in events} == {m.Error}
+    assert {event.code for event in events if isinstance(event, m.Error)} == {"protocol.unknown_type"}
+    assert session.state is OPEN
+    assert session.data_to_send() == []
+
+
+@pytest.mark.parametrize("make", [client, server, open_client, open_server])
+def test_a_ping_is_answered_at_once_with_its_token(make: Callable[[], Any]) -> None:
+    session = make()
+    session.receive_data(m.encode(m.Ping(41)), 1.0)
+    assert said(session) == [m.Pong(41)]
+    assert session.events_received() == []
+
+
+@pytest.mark.parametrize("make", [open_client, open_server])
+def test_pings_go_out_on_time_and_their_pong_is_a_round_trip(make: Callable[[], Any]) -> None:
+    session = make()
+    session.tick(s.PING_INTERVAL_S - 0.01)
+    assert said(session) == []
+    assert session.next_tick_s() == s.PING_INTERVAL_S
+    session.tick(s.PING_INTERVAL_S)
+    [ping] = said(session)
+    assert session.next_tick_s() == 2 * s.PING_INTERVAL_S
+    session.tick(s.PING_INTERVAL_S + 0.01)
+    assert said(session) == []
+    session.receive_data(m.encode(m.Pong(ping.token)), s.PING_INTERVAL_S + 0.25)
+    assert session.events_received() == [RoundTrip(0.25)]
+    session.receive_data(m.encode(m.Pong(ping.token)), s.PING_INTERVAL_S + 0.5)
+    session.receive_data(m.encode(m.Pong(12345)), s.PING_INTERVAL_S + 0.5)
+    assert session.events_received() == []
+
+
+@pytest.mark.parametrize("make", [client, server, open_client, open_server])
+def test_silence_ends_the_session_and_any_message_breaks_it(make: Callable[[], Any]) -> None:
+    session = make()
+    session.receive_data(m.encode(m.Pong(0)), 10.0)
+    session.tick(10.0 + s.PEER_TIMEOUT_S - 0.01)
+    assert not session.closed
+    session.tick(10.0 + s.PEER_TIMEOUT_S)
+    assert session.closed
+    [closed] = session.events_received()
+    assert (closed.code, closed.message) == ("session.silent", "nothing heard from the peer for 20 s")
+
+
+def test_next_tick_is_never_later_than_the_end_of_patience() -> None:
+    session = open_client()
+    session.tick(s.PEER_TIMEOUT_S - 1)
+    assert session.next_tick_s() == s.PEER_TIMEOUT_S
+
+
+def test_intents_without_an_ack_are_reported_once_each() -> None:
+    session = open_client()
+    for number, now_s in [(1, 0.0), (2, 0.0), (3, 4.0), (4, 14.0)]:
+        session.send(m.CameraIntent(number, {"zoom": 1.0}), now_s)
+    session.receive_data(m.encode(m.Ack(1, 5)), 14.0)
+    assert session.events_received() == [m.Ack(1, 5)]
+    session.tick(s.ACK_TIMEOUT_S - 0.01)
+    assert session.events_received() == []
+    session.tick(s.ACK_TIMEOUT_S)
+    assert session.events_received() == [AckTimedOut((2,))]
+    session.tick(s.ACK_TIMEOUT_S + 4.0)
+    assert session.events_received() == [AckTimedOut((3,))]
+    session.receive_data(m.encode(m.Ack(4, 6)), 20.0)
+    session.events_received()
+    session.tick(33.0)
+    assert session.events_received() == []
+
+
+def test_an_ack_settles_all_up_to_its_number() -> None:
+    session = open_client()
+    for number in range(1, 6):
+        session.send(m.Command(number, "x"), 0.0)
+    session.receive_data(m.encode(m.Ack(5, 1)), 1.0)
+    session.events_received()
+    session.tick(s.ACK_TIMEOUT_S + 0.5)
+    assert session.events_received() == []
+
+
+def test_a_lost_session_reports_its_end_and_not_also_its_intents() -> None:
+    session = open_client()
+    session.send(m.CameraIntent(1, {}), 0.0)
+    session.tick(s.PEER_TIMEOUT_S)
+    assert [type(event) for event in session.events_received()] == [SessionClosed]
+
+
+def talk(one: ClientSession, other: ServerSession, now_s: float) -> None:
+    """Carry what both have to say until neither has more; the server accepts a hello."""
+    while True:
+        to_server, to_client = one.data_to_send(), other.data_to_send()
+        if not to_server and not to_client:
+            return
+        for text in to_server:
+            other.receive_data(text, now_s)
+            if not other.closed and other.state is HANDSHAKE:
+                other.accept(WELCOME)
+        for text in to_client:
+            one.receive_data(text, now_s)
+
+
+def test_both_ends_against_each_other() -> None:
+    one, other = ClientSession(HELLO, 0.0), ServerSession(0.0)
+    talk(one, other, 0.0)
+    assert one.events_received() == [WELCOME]
+    assert other.events_received() == [HELLO]
+    intent = m.LayerIntent(1, "L1", {"opacity": 0.5})
+    one.send(intent, 1.0)
+    talk(one, other, 1.0)
+    assert other.events_received() == [intent]
+    other.send(m.LayerUpdate(2, "L1", {"opacity": 0.5}))
+    other.send(m.Ack(1, 2))
+    talk(one, other, 1.0)
+    assert one.events_received() == [m.LayerUpdate(2, "L1", {"opacity": 0.5}), m.Ack(1, 2)]
+    one.say_goodbye("closed by the user")
+    talk(one, other, 2.0)
+    assert other.events_received() == [SessionClosed("session.goodbye", "closed by the user")]
+    assert one.closed
+    assert other.closed
+
+
+def test_two_idle_ends_keep_each_other_alive_for_an_hour() -> None:
+    one, other = ClientSession(HELLO, 0.0), ServerSession(0.0)
+    talk(one, other, 0.0)
+    now_s, ticks = 0.0, 0
+    while now_s < 3600.0:
+        now_s = min(one.next_tick_s(), other.next_tick_s())
+        one.tick(now_s)
+        other.tick(now_s)
+        talk(one, other, now_s)
+        ticks += 1
+    assert one.state is other.state is OPEN
+    assert ticks <= 3600 / s.PING_INTERVAL_S + 1
+    assert {type(event) for event in one.events_received()} == {m.Welcome, RoundTrip}
+
+
+texts = st.one_of(
+    st.text(max_size=20),
+    st.binary(max_size=20),
+    st.sampled_from(
+        [HELLO, WELCOME, m.Reject("a", "b"), m.Ping(1), m.Pong(1), m.Goodbye("x"), m.CameraIntent(3, {}), m.Ack(3, 1)]
+    ).map(m.encode),
+)
+
+
+@given(st.lists(st.tuples(texts, st.floats(0, 30)), max_size=40), st.booleans())
+def test_no_sequence_of_messages_breaks_either_end(arrivals: list[tuple[str | bytes, float]], as_server: bool) -> None:
+    session: ClientSession | ServerSession = server() if as_server else client()
+    now_s, closes = 0.0, 0
+    for text, pause_s in arrivals:
+        now_s += pause_s
+        session.tick(now_s)
+        session.receive_data(text, now_s)
+        for event in session.events_received():
+            assert not closes
+            closes += isinstance(event, SessionClosed)
+            if isinstance(event, m.Hello) and isinstance(session, ServerSession):
+                session.accept(WELCOME)
+    assert session.closed == bool(closes)
+    for sent in session.data_to_send():
+        (m.decode_server if as_server else m.decode_client)(sent)
