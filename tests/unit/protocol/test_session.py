@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol import session as s
 from napari_cuda.protocol.errors import ProtocolError
-from napari_cuda.protocol.session import AckTimedOut, ClientSession, RoundTrip, ServerSession, SessionClosed, SessionState
+from napari_cuda.protocol.session import (
+    AckTimedOut,
+    ClientSession,
+    RoundTrip,
+    ServerSession,
+    SessionClosed,
+    SessionState,
+)
 
 HELLO = m.Hello([m.PROTOCOL_VERSION], "test")
 WELCOME = m.Welcome(m.PROTOCOL_VERSION, "S1", "V1", "server", s.PING_INTERVAL_S)
