@@ -55,6 +55,11 @@ def open_viewer() -> napari.Viewer:
     return viewer
 
 
+def fix_canvas_size(viewer: napari.Viewer, size: tuple[int, int]) -> None:
+    """Give the canvas of a window a size of (width, height) pixels for good."""
+    viewer.window._qt_viewer.canvas.native.setFixedSize(*size)
+
+
 class Window:
     """A napari window that shows `frame` as its video."""
 

@@ -46,6 +46,7 @@ class RawClient:
                 self.send(m.Pong(message.token))
             if isinstance(message, kind):
                 return message
+            assert not isinstance(message, m.Error), message.message
 
     def next_intent(self) -> int:
         """Return the number of the next intent."""

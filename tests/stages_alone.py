@@ -21,7 +21,7 @@ from napari_cuda import workloads
 from napari_cuda.client.decode.h264 import H264Decoder
 from napari_cuda.protocol.digest import picture_hash
 from napari_cuda.server.encode.h264 import H264Encoder
-from napari_cuda.server.render.detail import FULL, LADDER, DetailController
+from napari_cuda.server.render.detail import FULL, DetailController
 from napari_cuda.server.render.egl import EglContext
 from napari_cuda.server.render.napari_adapter import HeadlessCanvas, initialise_napari
 
@@ -30,9 +30,11 @@ from headless_process import run_headless
 from scenes import SCENES
 
 SIZE = (1280, 720)
+KEPT = 40
+"""Pictures that are encoded and decoded: they are all in memory at once."""
 
 
-def measure(config: Path, scene: str, step: str, frames: int = 40) -> dict[str, float]:
+def measure(config: Path, scene: str, step: str, frames: int = 80) -> dict[str, float]:
     """Run this script in a process of its own; seconds of `render`, `encode` and `decode`."""
     done = run_headless(config, Path(__file__), scene, step, str(frames))
     if done.returncode:
@@ -54,29 +56,34 @@ def render(scene: str, step: str, frames: int) -> tuple[list[float], list[np.nda
     viewer = ViewerModel()
     SCENES[scene](viewer)
     canvas = HeadlessCanvas(viewer, SIZE, gl)
+    viewer.dims.ndisplay = 3 if step == "mip3d" else 2
     viewer.reset_view()
     details = DetailController() if gl.software else None
-    seconds, pictures = [], []
+    seconds: list[float] = []
+    pictures: list[np.ndarray] = []
     for number in range(frames):
-        workloads.STEPS[step](viewer, number)
-        while not all(layer.loaded for layer in viewer.layers):
-            canvas.pump()
         detail = details.choose(moving=True, volume=canvas.has_volume()) if details else FULL
         canvas.set_detail(detail.scale, detail.volume_step, detail.nearest)
         width, height = canvas.physical_size_px
         rgba = np.empty((height, width, 4), np.uint8)
-        spent_s, _ = timed(functools.partial(draw, canvas, rgba))
-        if details and detail in LADDER and canvas.has_volume():
+        spent_s, _ = timed(
+            functools.partial(draw, canvas, rgba, functools.partial(workloads.STEPS[step], viewer, number))
+        )
+        if details and canvas.has_volume():
             details.observe(detail, spent_s)
         seconds.append(spent_s)
-        pictures.append(rgba)
+        pictures = [*pictures[-KEPT + 1 :], rgba]
     canvas.close()
     gl.close()
     return seconds, pictures
 
 
-def draw(canvas: HeadlessCanvas, rgba: np.ndarray) -> None:
+def draw(canvas: HeadlessCanvas, rgba: np.ndarray, step: Callable[[], None]) -> None:
+    """Take a step, wait for its slices, draw."""
+    step()
     canvas.pump()
+    while not all(layer.loaded for layer in canvas._viewer.layers):
+        canvas.pump()
     canvas.draw_into(rgba)
     picture_hash(rgba)
 
@@ -87,7 +94,7 @@ def main(scene: str, step: str, frames: str) -> None:
     encoded = [timed(functools.partial(encoder.encode, picture)) for picture in pictures]
     decoded = [timed(functools.partial(decoder.decode, unit.data)) for _, unit in encoded]
     # The first frames compile shaders, open the codec, and start from a keyframe.
-    settled = slice(len(pictures) // 4, None)
+    settled = slice(10, None)
     seconds = {
         "render": rendered_s,
         "encode": [spent for spent, _ in encoded],

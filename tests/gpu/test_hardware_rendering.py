@@ -16,7 +16,7 @@ pytestmark = pytest.mark.gpu
 def _snapshot(target: Path, device: str, ndisplay: int) -> np.ndarray:
     subprocess.run(
         [sys.executable, "-m", "napari_cuda", "snapshot", "sample:balls_3d", "-o", str(target)]
-        + ["--size", "640x480", "--ndisplay", str(ndisplay), "--json"],
+        + f"--size 640x480 --ndisplay {ndisplay} --json".split(),
         env=os.environ | {"NAPARI_CUDA_GL_DEVICE": device},
         check=True,
         timeout=300,

@@ -111,7 +111,7 @@ def intents(viewer: RemoteViewer) -> int:
 
 def pump_until(viewer: RemoteViewer, done: Callable[[], bool]) -> bool:
     """Take in what comes until `done()`; False if it never is."""
-    for _ in range(600):
+    for _ in range(160):
         if done():
             return True
         viewer.pump(0.05)

@@ -62,7 +62,9 @@ class ClientStreamLoop:
             on_restarted=self.presenter.on_reconnect,
         )
         self.receiver = PixelReceiver(self.pipeline, self.metrics, self._on_closed, host.post)
-        self.channel = StateChannel(client, StateEvents(self._on_welcome, self._on_message, self._on_closed), host.post)
+        self.channel = StateChannel(
+            client, StateEvents(self._on_welcome, self._on_message, self._on_overflow, self._on_closed), host.post
+        )
         self.state_controller = StateController(config, self.channel)
         self.receive_controller: ReceiveController | None = None
         self.frame: SubmittedFrame | None = None
@@ -161,6 +163,9 @@ class ClientStreamLoop:
         if isinstance(message, m.SceneSnapshot):
             self.state.advance("snapshot")
         self._mirror.handle(message)
+
+    def _on_overflow(self) -> None:
+        self.send([self.state.control.command("scene.snapshot", {})])
 
     def _on_closed(self, reason: str) -> None:
         if self.state.phase is LoopPhase.STOPPED:

@@ -180,7 +180,7 @@ class ViewerMirror:
                 layers.move(layers.index(layer), index)
         chosen = {self._layers[layer_id] for layer_id in known.get("selection", []) if layer_id in self._layers}
         if set(layers.selection) != chosen:
-            layers.selection.replace_selection(chosen)
+            layers.selection = chosen
         active = self._layers.get(known.get("active") or "")
         if layers.selection.active is not active and (active is None or active in layers):
             layers.selection.active = active

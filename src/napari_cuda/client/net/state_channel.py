@@ -6,10 +6,12 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from napari_cuda.client.config import ClientConfig
 from napari_cuda.client.net.transport import Post, SocketThread
 from napari_cuda.protocol import messages as m
+from napari_cuda.protocol.backlog import MessageBacklog
 from napari_cuda.protocol.errors import ProtocolError
 from napari_cuda.protocol.session import AckTimedOut, ClientSession, RoundTrip, SessionClosed, SessionEvent
 
@@ -20,6 +22,8 @@ class StateEvents:
 
     welcomed: Callable[[m.Welcome], None]
     message: Callable[[m.ServerMessage | AckTimedOut], None]
+    overflowed: Callable[[], None]
+    """State was dropped because nobody took it: ask for a snapshot."""
     closed: Callable[[str], None]
 
 
@@ -34,6 +38,8 @@ class StateChannel:
         self._socket: SocketThread | None = None
         self._lock = threading.Lock()
         self._waiting: list[m.Intent] = []
+        self._backlog = MessageBacklog()
+        self._handing_over = False
         self.rtt_s: float | None = None
         """Newest measured round trip of a ping."""
 
@@ -107,8 +113,28 @@ class StateChannel:
                 late = event
                 self._post(lambda: self._events.message(late))
             case _:
-                message_in = event
-                self._post(lambda: self._events.message(message_in))  # type: ignore[arg-type]
+                self._queue(cast("m.ServerMessage", event))
+
+    def _queue(self, message: m.ServerMessage) -> None:
+        with self._lock:
+            self._backlog.put(message)
+            if self._handing_over:
+                return
+            self._handing_over = True
+        self._post(self._hand_over)
+
+    # --- GUI thread ---------------------------------------------------------------------
+
+    def _hand_over(self) -> None:
+        """Give the GUI thread everything that waits for it."""
+        with self._lock:
+            self._handing_over = False
+            messages: list[m.ServerMessage] = list(iter(self._backlog.take, None))
+            overflowed = self._backlog.overflowed
+        for message in messages:
+            self._events.message(message)
+        if overflowed:
+            self._events.overflowed()
 
 
 class StateController:

@@ -109,6 +109,15 @@ class CanvasAdapter:
         """Make the canvas's OpenGL context current, to free what was made in it."""
         self._scene_canvas.set_current()
 
+    def release_gl(self, release: Callable[[], object]) -> None:
+        """Call `release` with the canvas's context current, if the window still has one."""
+        try:
+            self.make_current()
+        except RuntimeError:
+            log.debug("the canvas was destroyed before its OpenGL objects, which went with it")
+            return
+        release()
+
     def hold_dims_play(self) -> None:
         """From now on a playing slider waits for `allow_dims_play`, not for any canvas draw."""
         if not self._dims_play_held:

@@ -120,8 +120,8 @@ class QtHost:
         self._input.close()
         self._wakes.close()
         self._calls.close()
+        self._adapter.release_gl(self._renderer.close)
         self._adapter.close()
-        self._renderer.close()
 
     def _present(self) -> None:
         if self._loop is not None:

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from napari_cuda.protocol import messages as m
-from napari_cuda.server.scene.outbox import MOST_WAITING, ViewerOutbox
+from napari_cuda.protocol.backlog import MOST_WAITING, MessageBacklog
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ class Viewer:
 
     def __init__(self, name: str, news: asyncio.Event) -> None:
         self.name = name
-        self.outbox = ViewerOutbox()
+        self.outbox = MessageBacklog()
         self.news = news
         """Set when the outbox has something, or `lost` was set."""
         self.room = asyncio.Event()

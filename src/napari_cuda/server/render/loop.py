@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -114,23 +114,13 @@ class RenderLoop:
 
     # --- from any thread ----------------------------------------------------------------
 
-    def post(self, call: Callable[[], None]) -> None:
-        """Run `call` on the render thread, in order with intents."""
-        self._inbox.put(call)
-
     def submit(self, viewer: str, intent: m.Intent) -> None:
         """Apply an intent of a viewer and ack it."""
         self._inbox.put(ViewerIntent(viewer, intent))
 
     def join(self, viewer: str, greeting: Sequence[m.ServerMessage]) -> None:
         """Send a viewer `greeting`, the snapshot and the thumbnails; deltas follow from there."""
-
-        def greet() -> None:
-            self._tell_changes()
-            self._applied.setdefault(viewer, 0)
-            self._states.deliver(viewer, [*greeting, self._authority.snapshot(), *self._bridge.thumbnails(every=True)])
-
-        self._inbox.put(greet)
+        self._inbox.put(lambda: self._greet(viewer, greeting))
 
     def leave(self, viewer: str) -> None:
         """Forget a viewer."""
@@ -202,13 +192,30 @@ class RenderLoop:
             if not isinstance(entry, ViewerIntent):
                 entry()
                 continue
-            refused = self._bridge.apply(entry.intent)
+            refused = self._apply(entry.viewer, entry.intent)
             target = m.target_of(entry.intent)
             ack = acks.setdefault(entry.viewer, _PendingAck())
             ack.intent = self._applied[entry.viewer] = entry.intent.intent
             ack.refused += [m.Refusal(target, name, reason) for name, reason in refused.items()]
             self._metrics.count("intents_applied")
         return acks
+
+    def _apply(self, viewer: str, intent: m.Intent) -> dict[str, str]:
+        """Apply an intent; a viewer gets its answer whatever a layer or plugin raises."""
+        try:
+            if isinstance(intent, m.Command) and intent.name == "scene.snapshot":
+                self._greet(viewer, ())
+                return {}
+            return self._bridge.apply(intent)
+        except Exception as error:
+            log.exception("an intent failed; the session goes on")
+            reason = f"the server failed: {type(error).__name__}: {error}".splitlines()[0]
+            return dict.fromkeys(getattr(intent, "values", {}) or ("intent",), reason)
+
+    def _greet(self, viewer: str, greeting: Sequence[m.ServerMessage]) -> None:
+        self._tell_changes()
+        self._applied.setdefault(viewer, 0)
+        self._states.deliver(viewer, [*greeting, self._authority.snapshot(), *self._bridge.thumbnails(every=True)])
 
     def _tell_changes(self) -> None:
         deltas = self._authority.commit(self._bridge.observe())
@@ -274,7 +281,7 @@ class RenderLoop:
             self._newest = replace(newest, at_rest=True)
             self._frames.publish(self._newest)
         else:
-            self._draw(FULL, at_rest=True)
+            self._draw(self._choose_detail(moving=False), at_rest=True)
 
     def _show_again(self) -> None:
         self._pacing.changed(time.monotonic())

@@ -144,7 +144,7 @@ class SceneBridge:
                 layers.move(source, index)
 
     def _set_selection(self, ids: list[str]) -> None:
-        self._viewer.layers.selection.replace_selection(self._layer(layer_id) for layer_id in ids)
+        self._viewer.layers.selection = [self._layer(layer_id) for layer_id in ids]
 
     def _set_active(self, layer_id: str | None) -> None:
         self._viewer.layers.selection.active = None if layer_id is None else self._layer(layer_id)

@@ -1,7 +1,8 @@
-"""ViewerOutbox: what still has to be told to one viewer.
+"""MessageBacklog: state messages that wait for their reader, bounded.
 
-A viewer that reads slowly must cost the server nothing: deltas of the same object merge
-(newest value wins), and past the bound the backlog is replaced by one snapshot.
+A viewer that reads slowly must cost the server nothing, and a script that is busy elsewhere
+its own process neither: deltas of the same object merge (newest value wins), and past the
+bound the backlog is replaced by one snapshot.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ MOST_WAITING = 512
 """More waiting messages than this cost more than a fresh snapshot of a large scene."""
 
 
-class ViewerOutbox:
-    """Messages for one viewer, oldest first. Owner: network thread. Pure."""
+class MessageBacklog:
+    """Messages for one reader, oldest first. Pure; the owner locks if there are two threads."""
 
     def __init__(self) -> None:
         self._waiting: deque[m.ServerMessage] = deque()
         self.overflowed = False
-        """Set when the backlog was dropped: the host must ask for a snapshot."""
+        """Set when the backlog was dropped, until a snapshot comes: the owner must ask for one."""
 
     def __len__(self) -> int:
         return len(self._waiting)

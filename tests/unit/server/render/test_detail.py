@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from napari_cuda.server.render.detail import FULL, LADDER, START, Detail, DetailController
+
+TARGET_S = 0.05
+
+
+def play(controller: DetailController, full_s: float, frames: int) -> list[int]:
+    """Draw a moving volume on a machine where each rung costs less by the pixels and samples it saves."""
+    rungs = []
+    for _ in range(frames):
+        detail = controller.choose(moving=True, volume=True)
+        rungs.append(LADDER.index(detail))
+        controller.observe(detail, full_s * cost(detail))
+    return rungs
+
+
+def cost(detail: Detail) -> float:
+    """Relative to FULL: fragments × samples along the ray."""
+    return detail.scale**2 / (detail.volume_step or 1.0)
+
+
+def test_the_ladder_goes_from_full_to_ever_cheaper() -> None:
+    assert LADDER[0] is FULL
+    assert FULL == Detail(1.0, None, False)
+    assert all(cost(cheaper) < cost(dearer) for dearer, cheaper in pairwise(LADDER))
+    assert all(0 < rung.scale <= 1 for rung in LADDER)
+
+
+@pytest.mark.parametrize(("moving", "volume"), [(False, True), (True, False), (False, False)])
+def test_full_at_rest_and_without_a_volume(moving: bool, volume: bool) -> None:
+    controller = DetailController(TARGET_S)
+    play(controller, 10.0, 20)
+    assert controller.choose(moving=moving, volume=volume) is FULL
+
+
+def test_begins_cheap() -> None:
+    assert DetailController(TARGET_S).choose(moving=True, volume=True) is LADDER[START]
+
+
+def test_a_slow_machine_goes_down_at_once_and_stays() -> None:
+    rungs = play(DetailController(TARGET_S), 100.0, 50)
+    assert rungs[:2] == [START, len(LADDER) - 1]
+    assert set(rungs[1:]) == {len(LADDER) - 1}
+
+
+def test_a_fast_machine_climbs_to_full_slowly() -> None:
+    rungs = play(DetailController(TARGET_S), 0.01 * TARGET_S, 60)
+    assert rungs[-1] == 0
+    assert rungs[:9] == [START] * 8 + [START - 1]
+    assert rungs == sorted(rungs, reverse=True)
+
+
+@pytest.mark.parametrize("full_s", [0.2 * 1.25**step for step in range(-14, 24)])
+def test_at_a_steady_cost_it_settles_without_flicker(full_s: float) -> None:
+    controller = DetailController(TARGET_S)
+    rungs = play(controller, full_s, 400)
+    assert len(set(rungs[200:])) == 1, f"it changes between {set(rungs[200:])}"
+    settled = LADDER[rungs[-1]]
+    assert full_s * cost(settled) <= TARGET_S or settled is LADDER[-1]
+
+
+def test_one_slow_frame_among_fast_ones_starts_the_count_anew() -> None:
+    controller = DetailController(TARGET_S)
+    rung = LADDER[START]
+    for _ in range(7):
+        controller.observe(rung, 0.1 * TARGET_S)
+    controller.observe(rung, 0.5 * TARGET_S)
+    for _ in range(7):
+        controller.observe(rung, 0.1 * TARGET_S)
+    assert controller.choose(moving=True, volume=True) is rung
+    controller.observe(rung, 0.1 * TARGET_S)
+    assert controller.choose(moving=True, volume=True) is LADDER[START - 1]
+
+
+@pytest.mark.parametrize(("times_target", "steps"), [(0.9, 0), (1.1, 1), (3.0, 2)])
+def test_the_slower_a_frame_the_further_down(times_target: float, steps: int) -> None:
+    controller = DetailController(TARGET_S)
+    controller.observe(LADDER[START], times_target * TARGET_S)
+    assert controller.choose(moving=True, volume=True) is LADDER[min(START + steps, len(LADDER) - 1)]
+
+
+def test_the_time_of_a_full_resting_picture_says_nothing_about_moving() -> None:
+    controller = DetailController(TARGET_S)
+    for _ in range(20):
+        controller.observe(FULL, 5.0)
+    assert controller.choose(moving=True, volume=True) is LADDER[START]

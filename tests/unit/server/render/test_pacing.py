@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import pytest
+
+from napari_cuda.server.render.pacing import REST_AFTER_S, FramePacing, Next
+
+DRAW, REST, WAIT = Next.DRAW, Next.REST, Next.WAIT
+
+
+def decide(
+    pacing: FramePacing, now_s: float, *, damaged: bool = False, wanted: bool = True
+) -> tuple[Next, float | None]:
+    action, wait_s = pacing.decide(now_s, damaged=damaged, wanted=wanted)
+    return action, None if wait_s is None else round(wait_s, 6)
+
+
+def test_idle_means_waiting_without_a_deadline() -> None:
+    pacing = FramePacing(60)
+    assert pacing.resting
+    assert decide(pacing, 0.0) == (WAIT, None)
+    assert decide(pacing, 1e6) == (WAIT, None)
+
+
+def test_the_first_damage_is_drawn_at_once_and_after_a_pause_too() -> None:
+    pacing = FramePacing(50)
+    pacing.changed(0.0)
+    assert decide(pacing, 0.0, damaged=True) == (DRAW, None)
+    pacing.drawn(0.0)
+    pacing.changed(100.0)
+    assert decide(pacing, 100.0, damaged=True) == (DRAW, None)
+
+
+def test_no_faster_than_the_frame_rate() -> None:
+    pacing = FramePacing(50)
+    pacing.drawn(10.0)
+    pacing.changed(10.005)
+    assert decide(pacing, 10.005, damaged=True) == (WAIT, 0.015)
+    assert decide(pacing, 10.0201, damaged=True) == (DRAW, None)
+
+
+def test_nothing_is_drawn_that_no_viewer_has_room_for() -> None:
+    pacing = FramePacing(60)
+    pacing.changed(0.0)
+    assert decide(pacing, 0.0, damaged=True, wanted=False) == (WAIT, None)
+    assert decide(pacing, 9.0, damaged=True, wanted=False) == (WAIT, None)
+    assert decide(pacing, 9.0, damaged=True, wanted=True) == (DRAW, None)
+
+
+def test_at_rest_150_ms_after_the_last_change_and_once() -> None:
+    pacing = FramePacing(60)
+    pacing.changed(1.0)
+    pacing.drawn(1.0)
+    assert not pacing.resting
+    assert REST_AFTER_S == 0.150
+    assert decide(pacing, 1.0) == (WAIT, 0.150)
+    assert decide(pacing, 1.149) == (WAIT, 0.001)
+    assert decide(pacing, 1.1501) == (REST, None)
+    pacing.rested()
+    assert pacing.resting
+    assert decide(pacing, 1.2) == (WAIT, None)
+
+
+def test_the_resting_picture_is_made_even_if_no_window_has_room() -> None:
+    pacing = FramePacing(60)
+    pacing.changed(1.0)
+    assert decide(pacing, 2.0, wanted=False) == (REST, None)
+
+
+def test_each_change_puts_the_rest_off() -> None:
+    pacing = FramePacing(60)
+    for now_s in (1.0, 1.1, 1.2, 1.3):
+        pacing.changed(now_s)
+        assert decide(pacing, now_s + 0.1)[0] is WAIT
+    assert decide(pacing, 1.46)[0] is REST
+
+
+def test_damage_comes_before_rest() -> None:
+    pacing = FramePacing(60)
+    pacing.changed(1.0)
+    assert decide(pacing, 5.0, damaged=True) == (DRAW, None)
+
+
+@pytest.mark.parametrize("frame_rate", [1.0, 24.0, 60.0, 240.0])
+def test_a_loop_that_follows_it_draws_at_the_frame_rate_and_then_stops(frame_rate: float) -> None:
+    pacing, now_s, draws, turns = FramePacing(frame_rate), 0.0, 0, 0
+    while True:
+        damaged = now_s < 4.0  # something moves for four seconds
+        if damaged:
+            pacing.changed(now_s)
+        action, wait_s = pacing.decide(now_s, damaged=damaged, wanted=True)
+        turns += 1
+        if action is DRAW:
+            pacing.drawn(now_s)
+            draws += 1
+        elif action is REST:
+            pacing.rested()
+        elif wait_s is None:
+            break
+        else:
+            assert wait_s > 0
+            now_s += wait_s + 1e-9
+    assert abs(draws - 4 * frame_rate) <= 1
+    assert turns <= 2 * draws + 6  # no turn without a reason
+    assert pacing.resting

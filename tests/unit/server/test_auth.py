@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import pytest
+
+from napari_cuda.server.auth import check_origin, check_token
+
+TOKEN = "correct-horse-battery"
+OURS = {"host": "127.0.0.1:8765"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "query"),
+    [
+        ({"authorization": f"Bearer {TOKEN}"}, {}),
+        ({"authorization": f"bearer  {TOKEN} "}, {}),
+        ({}, {"token": TOKEN}),
+        ({"authorization": "Basic dTpw"}, {"token": TOKEN}),
+    ],
+)
+def test_the_token_opens_in_either_place(headers: dict[str, str], query: dict[str, str]) -> None:
+    assert check_token(TOKEN, headers, query) is None
+
+
+@pytest.mark.parametrize(
+    ("headers", "query", "code"),
+    [
+        ({}, {}, "auth.missing"),
+        ({"authorization": "Bearer "}, {}, "auth.missing"),
+        ({"authorization": "Bearer"}, {}, "auth.missing"),
+        ({"authorization": f"Basic {TOKEN}"}, {}, "auth.missing"),
+        ({"authorization": TOKEN}, {}, "auth.missing"),
+        ({}, {"token": ""}, "auth.missing"),
+        ({}, {"token": TOKEN[:-1]}, "auth.wrong_token"),
+        ({}, {"token": TOKEN + "x"}, "auth.wrong_token"),
+        ({}, {"token": TOKEN.upper()}, "auth.wrong_token"),
+        ({}, {"token": "ключ"}, "auth.wrong_token"),
+        ({"authorization": "Bearer wrong"}, {"token": TOKEN}, "auth.wrong_token"),
+    ],
+)
+def test_anything_else_is_turned_away_by_name(headers: dict[str, str], query: dict[str, str], code: str) -> None:
+    refused = check_token(TOKEN, headers, query)
+    assert refused is not None
+    assert (refused.status, refused.code) == (401, code)
+    assert TOKEN not in refused.message
+    assert "\n" not in refused.message
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [None, "http://127.0.0.1:8765", "https://127.0.0.1:8765", "https://lab.example"],
+)
+def test_our_own_page_and_allowed_ones_may_connect(origin: str | None) -> None:
+    headers = OURS if origin is None else OURS | {"origin": origin}
+    assert check_origin(headers, ("https://lab.example",)) is None
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "http://evil.example",
+        "http://127.0.0.1",
+        "http://127.0.0.1:8766",
+        "http://127.0.0.1:8765.evil.example",
+        "http://evil.example/127.0.0.1:8765",
+        "http://u@127.0.0.1:8765",
+        "http://lab.example",
+        "https://lab.example.evil.example",
+        "null",
+        "",
+        "http://[",
+        "http://[::1",
+        "x" * 5000,
+    ],
+)
+def test_foreign_pages_may_not(origin: str) -> None:
+    refused = check_origin(OURS | {"origin": origin}, ("https://lab.example",))
+    assert refused is not None
+    assert (refused.status, refused.code) == (403, "auth.foreign_origin")
+    assert len(refused.message) < 300
+
+
+def test_a_request_without_host_has_no_own_page() -> None:
+    assert check_origin({"origin": "http://x"}, ()) is not None

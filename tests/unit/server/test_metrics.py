@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from napari_cuda.server.metrics import ServerMetrics
+
+
+def samples(metrics: ServerMetrics) -> dict[tuple[str, str], float]:
+    """Every sample by its name and first label, as a Prometheus server reads them."""
+    return {
+        (sample.name.removeprefix("napari_cuda_server_"), next(iter(sample.labels.values()), "")): sample.value
+        for family in text_string_to_metric_families(metrics.exposition().decode())
+        for sample in family.samples
+        if "le" not in sample.labels
+    }
+
+
+def test_counts_events_by_name() -> None:
+    metrics = ServerMetrics()
+    metrics.count("keyframe_requests")
+    metrics.count("pixel_bytes", 500)
+    metrics.count("pixel_bytes", 20)
+    read = samples(metrics)
+    assert read["events_total", "keyframe_requests"] == 1
+    assert read["events_total", "pixel_bytes"] == 520
+
+
+def test_adds_up_the_time_of_each_stage() -> None:
+    metrics = ServerMetrics()
+    for seconds in (0.25, 0.5):
+        metrics.observe("render", seconds)
+    metrics.observe("encode_delta", 0.125)
+    read = samples(metrics)
+    assert read["stage_seconds_count", "render"] == 2
+    assert read["stage_seconds_sum", "render"] == 0.75
+    assert read["stage_seconds_sum", "encode_delta"] == 0.125
+
+
+def test_knows_how_many_viewers_there_are() -> None:
+    metrics = ServerMetrics()
+    metrics.viewers(3)
+    metrics.viewers(2)
+    assert samples(metrics)["viewers", ""] == 2
+
+
+def test_each_server_counts_for_itself() -> None:
+    one, other = ServerMetrics(), ServerMetrics()
+    one.count("x")
+    assert ("events_total", "x") not in samples(other)
