@@ -116,7 +116,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0, help="how long each interaction is driven (default 5)")
     parser.add_argument("--only", choices=SCENES, help="one interaction")
     options = parser.parse_args()
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 120)
     table = Table(title="input to shown frame, 1280 x 720, loopback, 60 inputs/s", title_justify="left")
     for heading in (
         "interaction",

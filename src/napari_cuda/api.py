@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from napari_cuda import settings
+from napari_cuda.protocol.errors import StartupError
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -30,13 +31,16 @@ def connect(
     With a window: the napari viewer whose canvas shows the stream; show it with `napari.run()`.
     Without: the same viewer model for scripts, with `sync()`, `screenshot()` and `close()`.
     Raises ConfigError for an address that is none, ConnectError if the server cannot be
-    reached or refuses us.
+    reached or refuses us, StartupError for a window without a display.
     """
     from napari_cuda.client.config import ClientConfig  # noqa: PLC0415 -- the client extra may be absent
 
     config = ClientConfig.from_url(url, token=token)
     client = f"napari-cuda {__import__('napari_cuda').__version__}"
     if window:
+        if not settings.display_name():
+            # Qt would abort the process.
+            raise StartupError("there is no display to open a window on; scripts connect with window=False")
         from napari_cuda.client.qt.window import connect_window  # noqa: PLC0415 -- needs Qt
 
         return connect_window(config, timeout_s=timeout_s, client=client)

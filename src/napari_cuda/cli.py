@@ -54,6 +54,9 @@ def _log(level: str | None = None) -> None:
     chosen = (level or settings.load_settings().log_level).upper()
     logging.basicConfig(level="WARNING", format="%(message)s", handlers=[RichHandler(console=err, show_path=False)])
     logging.getLogger("napari_cuda").setLevel(chosen)
+    # What libraries warn their own developers of would bury the one line that matters to a user.
+    logging.captureWarnings(True)
+    logging.getLogger("py.warnings").setLevel("WARNING" if chosen == "DEBUG" else "ERROR")
 
 
 @app.callback(invoke_without_command=True)

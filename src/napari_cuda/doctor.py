@@ -47,10 +47,11 @@ def _serving() -> list[Row]:
     else:
         renders = any(device.renderer for device in devices)
         rows.append((renders, "needed: OpenGL without a display", "" if renders else "no EGL device renders"))
-        rows += [(bool(d.renderer), f"  {d.kind} {d.name}", d.renderer or d.error) for d in devices]
+        rows += [(bool(device.renderer), f"  {device.name}", device.renderer or device.error) for device in devices]
     encoders = probe_encoders()
     rows.append((any(probe.usable for probe in encoders), "needed: an H.264 encoder", ""))
-    rows += [(probe.usable, f"  {probe.name}", "opens" if probe.usable else probe.reason) for probe in encoders]
+    absent = "does not open: no such hardware, or no driver"
+    rows += [(probe.usable, f"  {probe.name}", "opens" if probe.usable else absent) for probe in encoders]
     return rows
 
 

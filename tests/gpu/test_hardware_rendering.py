@@ -14,9 +14,9 @@ pytestmark = pytest.mark.gpu
 
 
 def _snapshot(target: Path, device: str, ndisplay: int) -> np.ndarray:
+    options = f"--size 640x480 --ndisplay {ndisplay} --json".split()
     subprocess.run(
-        [sys.executable, "-m", "napari_cuda", "snapshot", "sample:balls_3d", "-o", str(target)]
-        + f"--size 640x480 --ndisplay {ndisplay} --json".split(),
+        [sys.executable, "-m", "napari_cuda", "snapshot", "sample:balls_3d", "-o", str(target), *options],
         env=os.environ | {"NAPARI_CUDA_GL_DEVICE": device},
         check=True,
         timeout=300,

@@ -11,17 +11,17 @@ from napari_cuda.server.config import ServerConfig
 
 
 @pytest.fixture
-def tls(tmp_path: Path) -> dict[str, Path]:
+def tls(tmp_path: Path) -> tuple[Path, Path]:
     certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     certificate.touch()
     key.touch()
-    return {"tls_certificate": certificate, "tls_key": key}
+    return certificate, key
 
 
 def test_the_defaults_are_safe() -> None:
     config = ServerConfig()
     assert config.loopback
-    assert not config.tls
+    assert config.tls is None
     assert config.roots == ()
     assert config.allowed_origins == ()
     assert len(config.token) >= 43  # 256 bits
@@ -47,9 +47,7 @@ def test_the_token_is_not_shown() -> None:
         ({"bit_rate": 2_000_000_000}, "bit rate 2000000000"),
         ({"token": "short"}, "shorter than 16"),
         ({"token": ""}, "shorter than 16"),
-        ({"tls_certificate": Path("c.pem")}, "both --tls-cert and --tls-key"),
-        ({"tls_key": Path("k.pem")}, "both --tls-cert and --tls-key"),
-        ({"tls_certificate": Path("no.pem"), "tls_key": Path("no.key")}, "no.pem does not exist"),
+        ({"tls": (Path("no.pem"), Path("no.key"))}, "no.pem does not exist"),
         ({"roots": (Path("/no/such/folder"),)}, "root /no/such/folder is not a folder"),
     ],
     ids=str,
@@ -80,9 +78,15 @@ def test_loopback_needs_no_tls(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.7", "example.org", "localhost.example.org", ""])
-def test_other_addresses_need_tls(host: str, tls: dict[str, Path]) -> None:
+def test_other_addresses_need_tls(host: str, tls: tuple[Path, Path]) -> None:
     with pytest.raises(ConfigError, match="without TLS"):
         ServerConfig(host=host)
-    config = ServerConfig(host=host, **tls)
-    assert config.tls
+    config = ServerConfig(host=host, tls=tls)
+    assert config.tls == tls
     assert not config.loopback
+
+
+def test_both_files_of_tls_must_be_there(tls: tuple[Path, Path]) -> None:
+    tls[1].unlink()
+    with pytest.raises(ConfigError, match=f"{tls[1].name} does not exist"):
+        ServerConfig(tls=tls)

@@ -47,3 +47,11 @@ def test_each_server_counts_for_itself() -> None:
     one, other = ServerMetrics(), ServerMetrics()
     one.count("x")
     assert ("events_total", "x") not in samples(other)
+
+
+def test_asks_for_the_length_of_a_queue_whenever_it_is_read() -> None:
+    metrics, waiting = ServerMetrics(), ["one"]
+    metrics.watch("commands", lambda: len(waiting))
+    assert 'napari_cuda_server_queue{queue="commands"} 1.0' in metrics.exposition().decode()
+    waiting.append("two")
+    assert 'napari_cuda_server_queue{queue="commands"} 2.0' in metrics.exposition().decode()

@@ -36,6 +36,17 @@ class RemoteLayer(NoLocalData):
     on_set: OnSet | None = None
     on_command: OnCommand | None = None
     _quiet: int = 0
+    _server_thumbnail: npt.NDArray[np.uint8] = np.zeros((32, 32, 4), np.uint8)
+
+    @property
+    def thumbnail(self) -> npt.NDArray[np.uint8]:
+        """The server's thumbnail, as it came: napari's own setter would blend it with black once more."""
+        return self._server_thumbnail
+
+    @thumbnail.setter
+    def thumbnail(self, picture: npt.NDArray[np.uint8]) -> None:
+        self._server_thumbnail = picture
+        self.events.thumbnail()  # type: ignore[attr-defined]
 
     def prepare(self, spec: m.LayerSpec) -> None:
         """Take over what the layer's own constructor will ask for."""

@@ -51,6 +51,8 @@ class ViewerMirror:
         self._layers: dict[str, Layer] = {}
         self._canvas_size: tuple[int, int] | None = None
         self._applying = 0
+        self._flush_due = False
+        self._dims_moving = False
         self._connect()
 
     def _connect(self) -> None:
@@ -61,6 +63,10 @@ class ViewerMirror:
         viewer.dims.events.ndisplay.connect(self._on_view)
         viewer.canvas.events.size.connect(self._on_view)
         viewer.scene.camera.events.connect(self._on_camera)
+        for event in (viewer.dims.events.order, viewer.dims.events.ndisplay):
+            # In between napari fits its camera. The server's napari does the same: that is no wish of the user.
+            event.connect(self._on_dims_moving, position="first")
+            event.connect(self._on_dims_moved, position="last")
         viewer.layers.events.inserted.connect(self._on_inserted)
         viewer.layers.events.removed.connect(self._on_removed)
         viewer.layers.events.reordered.connect(self._on_scene)
@@ -109,6 +115,7 @@ class ViewerMirror:
 
     def flush(self) -> None:
         """Send what was set and not sent yet."""
+        self._flush_due = False
         intents = self._control.take_intents()
         if intents:
             self._send(list(intents))
@@ -153,7 +160,7 @@ class ViewerMirror:
             self._add(state)
         self._control.mirror(Scope.SCENE, update.values, update.revision)
         self._show_scene()
-        self._show_model()
+        self._keep_model()
 
     def _update_layer(self, update: m.LayerUpdate) -> None:
         layer = self._layers.get(update.layer)
@@ -162,7 +169,7 @@ class ViewerMirror:
             return
         if update.spec is not None:
             remote_layers.place(layer, update.spec)
-            self._show_model()
+            self._keep_model()
         remote_layers.show(layer, shown)
 
     def _add(self, state: m.LayerState) -> None:
@@ -184,6 +191,15 @@ class ViewerMirror:
         active = self._layers.get(known.get("active") or "")
         if layers.selection.active is not active and (active is None or active in layers):
             layers.selection.active = active
+
+    def _keep_model(self) -> None:
+        """Undo what napari did to dims and camera when the layers changed.
+
+        Not if the number of dimensions changed with them: what the server made of it follows,
+        and until then dims of another length would not fit the layers.
+        """
+        if self._control.known(Scope.DIMS).get("ndim") == self._viewer.dims.ndim:
+            self._show_model()
 
     def _show_model(self) -> None:
         self._show(Scope.DIMS, self._viewer.dims)
@@ -232,8 +248,15 @@ class ViewerMirror:
     def _on_dims(self, _event: Any = None) -> None:
         self._note(Scope.DIMS, self._viewer.dims)
 
+    def _on_dims_moving(self, _event: Any = None) -> None:
+        self._dims_moving = True
+
+    def _on_dims_moved(self, _event: Any = None) -> None:
+        self._dims_moving = False
+
     def _on_camera(self, _event: Any = None) -> None:
-        self._note(Scope.CAMERA, self._viewer.scene.camera)
+        if not self._dims_moving:
+            self._note(Scope.CAMERA, self._viewer.scene.camera)
 
     def _on_view(self, _event: Any = None) -> None:
         self._note(Scope.VIEW, self._viewer)
@@ -259,8 +282,10 @@ class ViewerMirror:
         changed |= self._control.set_local(Scope.SCENE, "active", getattr(active, "remote_id", None))
         if len(ids) == len(self._layers):
             changed |= self._control.set_local(Scope.SCENE, "order", ids)
-        if changed:
-            self.flush()
+        if changed and not self._flush_due:
+            # napari empties a selection before it fills it again: send what comes of it, once.
+            self._flush_due = True
+            self._defer(self.flush)
 
     def _on_removed(self, event: Any) -> None:
         layer = event.value

@@ -25,11 +25,15 @@ class ServedRoots:
             if self._roots:
                 raise DataError(f"{path} is outside the served roots: remote stores are not served with --root")
             return path
-        resolved = Path(path).expanduser().resolve()
+        try:
+            resolved = Path(path).expanduser().resolve()
+            exists = resolved.exists()
+        except (OSError, RuntimeError, ValueError):  # a loop of links, an unknown user, a name that is too long
+            raise DataError(f"{path[:200]!r} is not a path that this server can follow") from None
         # Outside first: whoever may not look must not learn what exists.
         if self._roots and not any(resolved.is_relative_to(root) for root in self._roots):
             roots = ", ".join(str(root) for root in self._roots)
             raise DataError(f"{path} is outside the served roots ({roots}): serve it with --root, or move it there")
-        if not resolved.exists():
+        if not exists:
             raise DataError(f"{path} does not exist on the server")
         return str(resolved)

@@ -70,6 +70,8 @@ def test_a_broadcast_reaches_all_and_a_delivery_one(room: Room) -> None:
 def test_no_delta_before_the_snapshot(room: Room) -> None:
     viewer = room.add("V1", greeted=False)
     room.viewers.broadcast([m.CameraUpdate(2, {"zoom": 2})])
+    room.turn()
+    assert read(viewer) == []
     room.viewers.deliver("V1", [m.StreamConfig("h264", 60.0, "x"), SNAPSHOT])
     room.viewers.broadcast([m.CameraUpdate(4, {"zoom": 4})])
     room.turn()

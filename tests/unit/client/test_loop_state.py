@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from napari_cuda.client.loop_state import PHASES, ClientLoopState, LoopPhase, Shown
+
+EVENTS = ("welcome", "snapshot", "closed")
+
+
+@pytest.mark.parametrize(("phase", "event"), list(PHASES))
+def test_each_row_is_taken(phase: LoopPhase, event: str) -> None:
+    state = ClientLoopState(phase=phase)
+    state.advance(event)
+    assert state.phase is PHASES[phase, event]
+
+
+@pytest.mark.parametrize(("phase", "event"), sorted(set(itertools.product(LoopPhase, EVENTS)) - set(PHASES), key=str))
+def test_what_has_no_row_is_ignored(phase: LoopPhase, event: str) -> None:
+    state = ClientLoopState(phase=phase)
+    state.advance(event)
+    assert state.phase is phase
+
+
+def test_every_phase_is_reached_and_ends_when_the_session_does() -> None:
+    state = ClientLoopState()
+    seen = [state.phase]
+    for event in ("welcome", "snapshot", "snapshot", "closed"):
+        state.advance(event)
+        seen.append(state.phase)
+    assert seen == [
+        LoopPhase.CONNECTING, LoopPhase.SYNCING, LoopPhase.STREAMING, LoopPhase.STREAMING, LoopPhase.STOPPED,
+    ]  # fmt: skip
+    assert all(PHASES[phase, "closed"] is LoopPhase.STOPPED for phase in LoopPhase)
+    assert {event for _, event in PHASES} == set(EVENTS)
+
+
+def test_nothing_is_shown_at_first_and_states_share_nothing() -> None:
+    one, other = ClientLoopState(), ClientLoopState()
+    assert one.shown == Shown(0, 0, 0, 0)
+    assert one.ended == ""
+    one.shown.revision = 5
+    one.control.set_local("camera", "zoom", 1)
+    assert other.shown.revision == 0
+    assert other.control.known("camera") == {}

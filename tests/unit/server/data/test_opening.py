@@ -1,0 +1,117 @@
+"""Opening real files with napari's real readers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from napari.components import ViewerModel
+from napari.plugins import _initialize_plugins
+
+from napari_cuda.protocol.errors import DataError
+from napari_cuda.server.data.opening import open_path
+from napari_cuda.server.data.roots import ServedRoots
+
+EVERYWHERE = ServedRoots()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def plugins() -> None:
+    """As the server's canvas adapter does before it makes a viewer."""
+    _initialize_plugins()
+
+
+@pytest.fixture
+def viewer() -> ViewerModel:
+    """A viewer that has a layer already: whatever fails must leave it alone."""
+    viewer = ViewerModel()
+    viewer.add_image(np.zeros((4, 4), np.uint8), name="before")
+    return viewer
+
+
+@pytest.fixture
+def stack(tmp_path: Path, rng: np.random.Generator) -> Path:
+    path = tmp_path / "stack.tif"
+    tifffile.imwrite(path, rng.integers(0, 4096, (3, 20, 30), np.uint16), photometric="minisblack")
+    return path
+
+
+def test_a_tiff_stack_opens_with_its_values(viewer: ViewerModel, stack: Path) -> None:
+    open_path(viewer, str(stack), EVERYWHERE)
+    assert [layer.name for layer in viewer.layers] == ["before", "stack"]
+    assert np.array_equal(np.asarray(viewer.layers["stack"].data), tifffile.imread(stack))
+
+
+@pytest.mark.parametrize("name", ["sample:balls_3d", "sample:napari:balls_3d"])
+def test_napari_s_samples_open_by_name_whatever_the_roots(viewer: ViewerModel, name: str, tmp_path: Path) -> None:
+    open_path(viewer, name, ServedRoots([tmp_path]))
+    assert len(viewer.layers) > 1
+    assert viewer.layers[1].ndim == 3
+
+
+def corrupt(stack: Path) -> Path:
+    """A TIFF that begins well."""
+    broken = stack.with_name("broken.tif")
+    broken.write_bytes(stack.read_bytes()[:100] + bytes(50))
+    return broken
+
+
+def noise(stack: Path) -> Path:
+    other = stack.with_name("noise.tif")
+    other.write_bytes(b"this is no TIFF" * 50)
+    return other
+
+
+def unknown(stack: Path) -> Path:
+    other = stack.with_name("notes.of-no-reader")
+    other.write_text("nothing to see")
+    return other
+
+
+def missing(stack: Path) -> Path:
+    return stack.with_name("missing.tif")
+
+
+def outside(stack: Path) -> Path:
+    return Path("/etc/hosts")
+
+
+def impossible(stack: Path) -> Path:
+    return stack.with_name("nul\0.tif")
+
+
+@pytest.mark.parametrize("make", [corrupt, noise, unknown, missing, outside, impossible])
+def test_what_cannot_be_opened_is_refused_in_one_line_and_changes_nothing(
+    viewer: ViewerModel, stack: Path, make: object
+) -> None:
+    path = make(stack)  # type: ignore[operator]
+    before = list(viewer.layers)
+    with pytest.raises(DataError) as caught:
+        open_path(viewer, str(path), ServedRoots([stack.parent]))
+    assert "\n" not in str(caught.value)
+    assert path.name.split("\0")[0] in str(caught.value)
+    assert len(str(caught.value)) < 1000
+    assert list(viewer.layers) == before
+
+
+@pytest.mark.parametrize("name", ["sample:no-such-sample", "sample:no-such-plugin:x", "sample:"])
+def test_samples_that_do_not_exist_are_refused(viewer: ViewerModel, name: str) -> None:
+    with pytest.raises(DataError, match="cannot open sample:") as caught:
+        open_path(viewer, name, EVERYWHERE)
+    assert "\n" not in str(caught.value)
+    assert [layer.name for layer in viewer.layers] == ["before"]
+
+
+def test_a_reader_that_fails_halfway_leaves_no_layer(
+    viewer: ViewerModel, stack: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def open_some(path: str) -> None:
+        viewer.add_image(np.zeros((2, 2)), name="half")
+        raise RuntimeError("\n  disk on fire  \nlots of detail")
+
+    monkeypatch.setattr(ViewerModel, "open", lambda self, path: open_some(path))
+    with pytest.raises(DataError, match=r"RuntimeError: disk on fire$"):
+        open_path(viewer, str(stack), EVERYWHERE)
+    assert [layer.name for layer in viewer.layers] == ["before"]
