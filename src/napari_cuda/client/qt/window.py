@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from napari.utils.notifications import show_warning
 from pydantic import PrivateAttr
-from qtpy.QtCore import QEventLoop
-from qtpy.QtWidgets import QApplication, QMainWindow
+from qtpy.QtCore import QEventLoop, QTimer
+from qtpy.QtWidgets import QMainWindow
 
 from napari_cuda.client.config import ClientConfig
 from napari_cuda.client.loop import ClientStreamLoop
@@ -105,11 +105,14 @@ class QtHost:
     def wait_until(self, done: Callable[[], bool], timeout_s: float) -> bool:
         """Run Qt's events until `done()`; False if it did not become so in time."""
         until_s = time.monotonic() + timeout_s
+        # Not QApplication.processEvents: each call of PySide6 6.12's loses a reference to None.
+        events = QEventLoop()
+        tick = QTimer()
+        tick.start(10)
         while not done():
-            left_s = until_s - time.monotonic()
-            if left_s <= 0:
+            if time.monotonic() >= until_s:
                 return False
-            QApplication.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents, min(10, int(left_s * 1000) + 1))
+            events.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents)
         return True
 
     def close(self) -> None:
