@@ -14,8 +14,8 @@ from napari_cuda import api, settings, workloads
 from napari_cuda.client.headless import RemoteViewer
 from napari_cuda.server_process import ServerProcess
 
-SAMPLE = "sample:balls_3d"
-"""napari's own sample: a volume of 256 x 512 x 512 voxels with labels and points."""
+SAMPLE = "sample:tour"
+"""napari's own balls: a multiscale volume of 256 x 512 x 512 voxels with labels and points."""
 
 PHASE_S = 2.0
 

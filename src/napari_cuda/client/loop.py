@@ -14,6 +14,7 @@ from napari_cuda.client.mirror.viewer_mirror import ViewerMirror
 from napari_cuda.client.net.pixel_receiver import PixelReceiver, ReceiveController
 from napari_cuda.client.net.state_channel import StateChannel, StateController, StateEvents
 from napari_cuda.client.playout.frame import ExactPicture, SubmittedFrame
+from napari_cuda.client.playout.gate import seq_distance
 from napari_cuda.client.playout.presenter import FixedLatencyPresenter
 from napari_cuda.client.telemetry import ClientMetrics
 from napari_cuda.protocol import messages as m
@@ -112,10 +113,11 @@ class ClientStreamLoop:
     def unchanged(self, header: PacketHeader) -> None:
         """The server says that the newest picture is also that of a newer revision."""
         self.present()
-        if self._undrawn is not None:
-            self._undrawn = header
-        else:
+        if self._undrawn is None:
             self._shown(header)
+        elif seq_distance(header.seq, self._undrawn.seq) > 0:
+            self._undrawn = header
+        # Else a picture that came after it was decoded meanwhile: what that says includes this.
 
     def drawn(self) -> None:
         """The newest picture is on screen: tell the server, so that the next may come."""

@@ -79,15 +79,18 @@ class RemoteSession:
         state = self.loop.state
         self.sync(timeout_s)
 
-        def exact() -> bool:
-            revision = state.control.settled_revision
-            return revision is not None and state.shown.exact_revision >= revision
+        def exact() -> ExactPicture | None:
+            revision, frame = state.control.settled_revision, self.loop.frame
+            if revision is None or state.shown.exact_revision < revision or frame is None:
+                return None
+            # Data that arrived since may have changed the picture of the same revision: its exact one comes too.
+            return frame.picture if isinstance(frame.picture, ExactPicture) else None
 
-        self._wait(exact, timeout_s, "the exact picture did not come")
-        frame = self.loop.frame
-        if frame is None or not isinstance(frame.picture, ExactPicture):
-            raise ConnectError("the server's picture is not exact")
-        return frame.picture.rgba.copy()
+        self._wait(lambda: exact() is not None, timeout_s, "the exact picture did not come")
+        picture = exact()
+        if picture is None:
+            raise ConnectError("the scene does not come to rest")
+        return picture.rgba.copy()
 
     def close(self) -> None:
         """Leave the server; threads and sockets are gone when this returns."""

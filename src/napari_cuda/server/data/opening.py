@@ -8,6 +8,7 @@ from napari.components import ViewerModel
 
 from napari_cuda.protocol.errors import DataError
 from napari_cuda.server.data.roots import ServedRoots
+from napari_cuda.server.data.samples import SAMPLES
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,9 @@ def open_path(viewer: ViewerModel, path: str, roots: ServedRoots) -> None:
 
 
 def _open_sample(viewer: ViewerModel, name: str) -> None:
+    if name in SAMPLES:
+        SAMPLES[name](viewer)
+        return
     plugin, _, sample = name.rpartition(":")
     viewer.open_sample(plugin or "napari", sample)
 

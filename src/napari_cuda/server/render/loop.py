@@ -29,8 +29,13 @@ log = logging.getLogger(__name__)
 ERROR_PAUSE_S = 0.5
 
 PATIENCE_S = 0.05
-"""So long what was asked may take before the next intents are applied. Most slices arrive within it:
-each picture then shows one state in full, and of a fast drag the newest step, not a mix."""
+"""So long what was asked may take to be drawn before the next intents are taken. Most slices arrive
+and most windows open within it: each picture then shows one state in full, and of a fast drag only
+the steps that are shown are computed. What waits meanwhile merges."""
+
+AFTERTHOUGHT_S = 0.02
+"""So long the redraw waits that napari asks for while drawing (each step of a zoom): mostly it gives the
+same picture, and whatever comes in meanwhile needs another one anyway."""
 
 
 class StateSink(Protocol):
@@ -110,7 +115,8 @@ class RenderLoop:
         self._newest: RenderedFrame | None = None
         self._applied: dict[str, int] = {}
         self._settled = _Settled()
-        self._patient_until_s = 0.0
+        self._hold_until_s = 0.0
+        self._afterthought_s = 0.0
 
     # --- from any thread ----------------------------------------------------------------
 
@@ -158,32 +164,43 @@ class RenderLoop:
         self._inbox.wait(ERROR_PAUSE_S)
 
     def _turn(self) -> None:
-        if self._bridge.loading and (left_s := self._patient_until_s - time.monotonic()) > 0:
-            self._inbox.wait_for_wake(left_s)
-            self._canvas.pump()
-            return
-        acks = self._run_inbox()
-        self._canvas.pump()
+        acks = {} if self._holding() else self._run_inbox()
+        if self._canvas.pump() or acks:
+            self._afterthought_s = 0.0
         self._tell_changes()
         for viewer, ack in acks.items():
             self._states.deliver(viewer, [ack.at(self._authority.revision)])
         now_s = time.monotonic()
+        if acks:
+            self._hold_until_s = now_s + PATIENCE_S
         loading = self._bridge.loading
-        if acks and loading:
-            self._patient_until_s = now_s + PATIENCE_S
+        if loading and now_s < self._hold_until_s:
+            self._inbox.wait_for_wake(self._hold_until_s - now_s)
             return
         if not loading:
             self._settle()
         damaged = self._canvas.needs_draw
         if damaged or loading:
             self._pacing.changed(now_s)
+        if now_s < self._afterthought_s:
+            self._inbox.wait(self._afterthought_s - now_s)
+            return
         action, wait_s = self._pacing.decide(now_s, damaged=damaged, wanted=self._frames.wants_frame())
         if action is Next.DRAW:
             self._draw(self._choose_detail(moving=True))
         elif action is Next.REST:
             self._rest()
+        elif self._holding():
+            left_s = max(0.0, self._hold_until_s - now_s)
+            self._inbox.wait_for_wake(left_s if wait_s is None else min(left_s, wait_s))
         else:
             self._inbox.wait(wait_s)
+
+    def _holding(self) -> bool:
+        """True if what was asked last is not shown yet: more intents would replace it unseen."""
+        now_s = time.monotonic()
+        asked = self._bridge.loading or (self._canvas.needs_draw and now_s >= self._afterthought_s)
+        return asked and now_s < self._hold_until_s
 
     def _run_inbox(self) -> dict[str, _PendingAck]:
         """Run what waits; return one ack per viewer, for the newest intent and all refusals."""
@@ -269,6 +286,8 @@ class RenderLoop:
             input_ids=settled.input_ids,
         )
         self._frames.publish(self._newest)
+        if self._canvas.needs_draw:
+            self._afterthought_s = time.monotonic() + AFTERTHOUGHT_S
 
     def _rest(self) -> None:
         """Finish the resting picture: full detail, marked so that it is sent exactly."""

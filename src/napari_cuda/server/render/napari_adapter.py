@@ -235,15 +235,20 @@ class HeadlessCanvas:
         self._backend.set_scale(scale)
         self._backend.request_draw()
 
-    def pump(self) -> None:
-        """Show the slices that arrived, and let Qt run what is due. Call once per turn of the loop."""
-        for weak_layer, response in self._slices.take().items():
+    def pump(self) -> bool:
+        """Show the slices that arrived, and let Qt run what is due; True if a slice was shown.
+
+        Call once per turn of the loop.
+        """
+        arrived = self._slices.take()
+        for weak_layer, response in arrived.items():
             layer = weak_layer()
             if layer is not None:
                 self._show_slice(layer, response)
         self._app.processEvents()
         # Qt deletes widgets only inside exec(), which nobody calls here.
         QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+        return bool(arrived)
 
     def draw_into(self, rgba: npt.NDArray[np.uint8]) -> None:
         """Draw the scene into `rgba`: (height, width, 4) uint8 of the physical size, contiguous.

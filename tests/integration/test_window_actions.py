@@ -1,0 +1,198 @@
+"""What a user does in the window besides setting values: play, reorder, rename, delete, add, be refused."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from napari.layers import Image, Labels, Points, Shapes, Surface, Tracks, Vectors
+from napari.utils.notifications import notification_manager
+from qtpy.QtCore import Qt
+
+import napari_cuda
+from gl_window import require_display
+from integration.conftest import Connect, Serve
+from integration.test_window import pump_until, qt, row_index
+from napari_cuda.client.headless import RemoteViewer
+from napari_cuda.client.qt.window import StreamedViewer
+from napari_cuda.server_process import ServerProcess
+
+KINDS = {
+    "an image": Image,
+    "some labels": Labels,
+    "some points": Points,
+    "some shapes": Shapes,
+    "a surface": Surface,
+    "some tracks": Tracks,
+    "some vectors": Vectors,
+}
+
+
+@pytest.fixture(scope="module")
+def server(serve_scene: Serve) -> ServerProcess:
+    return serve_scene("every kind", size=(400, 300))
+
+
+@pytest.fixture(scope="module")
+def window(server: ServerProcess) -> Iterator[StreamedViewer]:
+    require_display()
+    viewer = napari_cuda.connect(server.connect_url, timeout_s=60)
+    viewer.sync(30)
+    yield viewer
+    viewer.close()
+
+
+@pytest.fixture
+def there(window: StreamedViewer, server: ServerProcess, connect: Connect) -> RemoteViewer:
+    return connect(server)
+
+
+def names(viewer: Any) -> list[str]:
+    return [layer.name for layer in viewer.layers]
+
+
+def test_all_seven_types_are_mirrored(window: StreamedViewer, there: RemoteViewer) -> None:
+    for viewer in (window, there):
+        assert names(viewer) == list(KINDS)
+        assert all(isinstance(viewer.layers[name], kind) for name, kind in KINDS.items())
+        assert viewer.dims.ndim == 4
+    for layer in window.layers:
+        assert pump_until(window, lambda layer=layer: np.any(layer.thumbnail[..., :3])), f"no thumbnail: {layer.name}"
+        assert np.array_equal(layer.extent.world, there.layers[layer.name].extent.world)
+    shared = window.exact_screenshot()
+    there.sync()
+    assert np.array_equal(there.screenshot(), shared)
+    assert len(np.unique(shared.reshape(-1, 4), axis=0)) > 20
+
+
+def test_every_type_can_be_hidden_and_seen(window: StreamedViewer, there: RemoteViewer) -> None:
+    whole = window.exact_screenshot()
+    for name in KINDS:
+        window.layers[name].visible = False
+    window.sync(30)
+    assert pump_until(there, lambda: not any(layer.visible for layer in there.layers))
+    empty = window.exact_screenshot()
+    assert len(np.unique(empty.reshape(-1, 4), axis=0)) == 1
+    for name in KINDS:
+        window.layers[name].visible = True
+        assert not np.array_equal(window.exact_screenshot(), empty), f"{name} is not drawn"
+        window.layers[name].visible = False
+    for name in KINDS:
+        window.layers[name].visible = True
+    assert np.array_equal(window.exact_screenshot(), whole)
+
+
+def test_play_advances_in_order_and_stops(window: StreamedViewer, there: RemoteViewer) -> None:
+    axis = 1
+    steps_there: list[int] = []
+    there.dims.events.current_step.connect(lambda event: steps_there.append(event.value[axis]))
+    slider = qt(window).dims.slider_widgets[axis]
+    nsteps = window.dims.nsteps[axis]
+    window.dims.set_current_step(axis, 0)
+    window.sync(30)
+    there.sync()
+    steps: list[int] = []
+
+    def note(event: Any) -> None:
+        steps.append(event.value[axis])
+
+    window.dims.events.current_step.connect(note)
+    qt(window).dims.play(axis, fps=20)
+    assert qt(window).dims.is_playing
+    assert pump_until(window, lambda: len(steps) >= 12)
+    slider.play_button.click()
+    assert pump_until(window, lambda: not qt(window).dims.is_playing)
+    window.sync(30)
+    last = window.dims.current_step[axis]
+    window.pump(0.5)
+    window.dims.events.current_step.disconnect(note)
+    assert window.dims.current_step[axis] == last, "it went on after the stop"
+    seen = [0, *(step for step, _ in itertools.groupby(steps))]
+    assert all((b - a) % nsteps == 1 for a, b in itertools.pairwise(seen)), f"out of order: {seen}"
+    assert pump_until(there, lambda: there.dims.current_step[axis] == last)
+    forward = [(b - a) % nsteps for a, b in itertools.pairwise([0, *steps_there])]
+    # The other client may miss a step (newest wins), but never sees one twice or backwards.
+    assert sum(forward) <= len(seen) - 1 + nsteps
+    assert len(steps_there) >= nsteps // 2
+
+
+def test_rename_in_the_layer_list(window: StreamedViewer, there: RemoteViewer) -> None:
+    model = qt(window).layers.model()
+    row = names(window).index("a surface")
+    model.setData(row_index(window, row), "a skin", Qt.ItemDataRole.EditRole)
+    window.sync(30)
+    assert pump_until(there, lambda: "a skin" in names(there))
+    there.layers["a skin"].name = "a surface"
+    there.sync()
+    assert pump_until(window, lambda: model.data(row_index(window, row), Qt.ItemDataRole.DisplayRole) == "a surface")
+
+
+def test_a_refused_name_goes_back_and_says_why(window: StreamedViewer, there: RemoteViewer) -> None:
+    model = qt(window).layers.model()
+    before = names(window)
+    said = len(notification_manager.records)
+    model.setData(row_index(window), "x" * 300, Qt.ItemDataRole.EditRole)
+    window.sync(30)
+    window.pump(0.2)
+    assert names(window) == before
+    assert model.data(row_index(window), Qt.ItemDataRole.DisplayRole) == before[0]
+    words = [record.message for record in notification_manager.records[said:]]
+    assert len(words) == 1
+    assert words[0].startswith("layer.name: expected string (≤ 256), got 'xxx")
+    there.sync()
+    assert names(there) == before
+
+
+def test_a_refused_value_moves_the_control_back(window: StreamedViewer) -> None:
+    layer = window.layers["an image"]
+    slider = qt(window).controls.widgets[layer]._gamma_slider_control.gamma_slider
+    said = len(notification_manager.records)
+    layer.gamma = 500.0
+    window.sync(30)
+    window.pump(0.2)
+    assert layer.gamma == 1.0
+    assert slider.value() == pytest.approx(1.0)
+    words = [record.message for record in notification_manager.records[said:]]
+    assert words == ["layer:image.gamma: expected number in [0.01, 100], got 500.0"]
+
+
+def test_a_new_layer_is_taken_back(window: StreamedViewer, there: RemoteViewer) -> None:
+    said = len(notification_manager.records)
+    qt(window).layerButtons.newPointsButton.click()
+    window.pump(0.2)
+    assert names(window) == list(KINDS)
+    words = [record.message for record in notification_manager.records[said:]]
+    assert len(words) == 1
+    assert "was not added: layers are made on the server" in words[0]
+    there.sync()
+    assert names(there) == list(KINDS)
+
+
+def test_reorder_comes_back(window: StreamedViewer, there: RemoteViewer) -> None:
+    before = names(window)
+    window.layers.move(0, 3)
+    window.sync(30)
+    after = names(window)
+    assert after == [*before[1:3], before[0], *before[3:]]
+    assert pump_until(there, lambda: names(there) == after)
+    there.layers.move(2, 0)
+    there.sync()
+    assert pump_until(window, lambda: names(window) == before)
+
+
+def test_delete_by_the_button(window: StreamedViewer, there: RemoteViewer) -> None:
+    for name in ("some tracks", "some points"):  # the second takes the fourth dimension with it
+        window.layers.selection = {window.layers[name]}
+        qt(window).layerButtons.deleteButton.click()
+        window.sync(30)
+        left = [other for other in names(window) if other != name]
+        assert names(window) == left
+        assert pump_until(there, lambda left=left: names(there) == left)
+    assert pump_until(there, lambda: there.dims.ndim == 3)
+    assert window.dims.ndim == 3
+    assert len(qt(window).dims.slider_widgets) == 3
+    there.sync()
+    assert np.array_equal(window.exact_screenshot(), there.screenshot())
