@@ -122,4 +122,7 @@ def _refuse_late_call(config_file: Path) -> None:
     if opengl is not None and type(getattr(opengl, "PLATFORM", None)).__name__ != "EGLPlatform":
         raise StartupError("OpenGL was imported before the headless set-up; start the server in a process of its own")
     if "napari.settings" in sys.modules and os.environ.get("NAPARI_CONFIG") != str(config_file):
-        raise StartupError("napari was imported before the headless set-up; start the server in a process of its own")
+        raise StartupError(
+            "napari was imported before the headless set-up: call napari_cuda.prepare_server_process() first, "
+            "or start the server in a process of its own"
+        )

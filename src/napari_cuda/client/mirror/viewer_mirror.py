@@ -135,9 +135,21 @@ class ViewerMirror:
         width, height = size_px
         served_height, served_width = self._control.known(Scope.VIEW).get("size", (height, width))
         if fit:
-            self._viewer.scene.camera.zoom *= min(height / served_height, width / served_width)
+            scene_height, scene_width = self._scene_size()
+            self._viewer.scene.camera.zoom *= min(height / scene_height, width / scene_width) / min(
+                served_height / scene_height, served_width / scene_width
+            )
         if self._control.set_local(Scope.VIEW, "size", [height, width]):
             self.flush()
+
+    def _scene_size(self) -> tuple[float, float]:
+        """Return (height, width) in world units of what the layers fill; (1, 1) if nothing."""
+        if not self._viewer.layers:
+            return 1.0, 1.0
+        extent = self._viewer.layers.extent
+        size = (extent.world[1] - extent.world[0] + extent.step)[list(self._viewer.dims.displayed)]
+        height, width = np.nan_to_num(size[-2:], nan=1.0)
+        return max(float(height), 1e-9), max(float(width), 1e-9)
 
     def _begin(self, snapshot: m.SceneSnapshot) -> None:
         self._control.begin(snapshot)

@@ -1,0 +1,83 @@
+"""What the loop tells the server about pictures, whatever order they reach the GUI thread in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from napari_cuda.client.config import ClientConfig
+from napari_cuda.client.loop import ClientStreamLoop
+from napari_cuda.client.loop_state import ClientLoopState
+from napari_cuda.client.playout.frame import ExactPicture, SubmittedFrame
+from napari_cuda.protocol.packet import PacketHeader, PacketKind
+
+
+class Screen:
+    """A host whose screen draws when told to."""
+
+    def post(self, call: Callable[[], None]) -> None:
+        call()
+
+    def schedule_wake(self, due_s: float) -> None:
+        """The test presents."""
+
+    def request_draw(self) -> bool:
+        return True
+
+    def presented(self, header: PacketHeader) -> None:
+        """Nobody waits."""
+
+    def notify(self, text: str) -> None:
+        """Nobody reads."""
+
+
+class Acks:
+    """Stands where the socket would: keeps what is sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+
+    def send(self, text: str) -> None:
+        self.sent.append(text)
+
+
+def header(seq: int, revision: int, kind: PacketKind = PacketKind.ACCESS_UNIT) -> PacketHeader:
+    return PacketHeader(
+        kind=kind, seq=seq, epoch=1, revision=revision, input_id=0, capture_time_us=0, canvas_size=(4, 2),
+        coded_size=(4, 2),
+    )  # fmt: skip
+
+
+def frame(seq: int, revision: int) -> SubmittedFrame:
+    return SubmittedFrame(header(seq, revision, PacketKind.STILL), ExactPicture(np.zeros((2, 4, 4), np.uint8)), 0, 0, 0)
+
+
+def loop_and_acks() -> tuple[ClientStreamLoop, Acks]:
+    loop = ClientStreamLoop(ClientConfig("ws://host", "token"), Screen(), None, ClientLoopState(), client="test")
+    acks = Acks()
+    loop.receiver.attach(acks)
+    return loop, acks
+
+
+def test_an_unchanged_picture_counts_when_the_picture_is_drawn() -> None:
+    loop, acks = loop_and_acks()
+    loop.presenter.submit(frame(7, revision=3))
+    loop.unchanged(header(8, revision=4, kind=PacketKind.UNCHANGED))
+    assert acks.sent == []
+    loop.drawn()
+    assert loop.state.shown.revision == loop.state.shown.exact_revision == 4
+    assert ['"seq":8' in text for text in acks.sent] == [True]
+
+
+def test_a_late_word_of_an_older_picture_takes_nothing_back() -> None:
+    loop, acks = loop_and_acks()
+    loop.presenter.submit(frame(7, revision=3))
+    loop.present()
+    loop.drawn()
+    # Packet 8 says "unchanged" and 9 is a picture; the picture is decoded before the GUI thread hears of 8.
+    loop.presenter.submit(frame(9, revision=5))
+    loop.unchanged(header(8, revision=4, kind=PacketKind.UNCHANGED))
+    loop.drawn()
+    assert loop.state.shown.revision == 5
+    assert '"seq":9' in acks.sent[-1], "the server would wait for ever for the ack of 9"
