@@ -94,15 +94,17 @@ def add_every_kind(viewer: Any) -> None:
     rng = np.random.default_rng(7)
     viewer.add_image(rng.integers(0, 256, (8, 48, 64), np.uint8), name="an image")
     viewer.add_labels(rng.integers(0, 5, (8, 48, 64)), name="some labels")
-    viewer.add_points(rng.uniform(0, 8, (30, 4)) * (1, 1, 6, 8), name="some points", out_of_slice_display=True)
+    spots = [[t, z, *rng.uniform((5, 5), (43, 59))] for t in range(2) for z in range(8) for _ in range(4)]
+    viewer.add_points(np.array(spots), name="some points", size=5)
     corners = np.array([[10.0, 10.0], [10.0, 40.0], [30.0, 40.0]])
     viewer.add_shapes([corners], shape_type="polygon", name="some shapes", face_color="magenta")
-    vertices = np.array([[0.0, 5, 5], [7.0, 5, 50], [0.0, 40, 50], [7.0, 40, 5]])
-    viewer.add_surface((vertices, np.array([[0, 1, 2], [1, 2, 3]]), np.linspace(0, 1, 4)), name="a surface")
+    vertices = np.array([[5.0, 5], [5, 50], [40, 50], [40, 5]])
+    viewer.add_surface((vertices, np.array([[0, 1, 2], [0, 2, 3]]), np.linspace(0, 1, 4)), name="a surface")
     steps = [[track, t, 4 + t * 4, 6 + t * 5 + track * 9] for track in range(2) for t in range(8)]
     viewer.add_tracks(np.array(steps, float), name="some tracks")
-    starts = rng.uniform(0, 1, (20, 3)) * (8, 48, 64)
-    viewer.add_vectors(np.stack([starts, rng.uniform(-4, 4, (20, 3))], axis=1), name="some vectors")
+    starts = [[z, *rng.uniform((5, 5), (43, 59))] for z in range(8) for _ in range(4)]
+    arrows = np.stack([np.array(starts), rng.uniform(-4, 4, (32, 3)) * (0, 1, 1)], axis=1)
+    viewer.add_vectors(arrows, name="some vectors", edge_width=0.5)
 
 
 SCENES = {

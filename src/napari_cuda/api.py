@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from napari_cuda import settings
+from napari_cuda import __version__, settings
 from napari_cuda.protocol.errors import StartupError
 
 if TYPE_CHECKING:
@@ -35,8 +35,9 @@ def connect(
     """
     from napari_cuda.client.config import ClientConfig  # noqa: PLC0415 -- the client extra may be absent
 
-    config = ClientConfig.from_url(url, token=token)
-    client = f"napari-cuda {__import__('napari_cuda').__version__}"
+    own_token = settings.load_settings().token
+    config = ClientConfig.from_url(url, token=token or (own_token.get_secret_value() if own_token else None))
+    client = f"napari-cuda {__version__}"
     if window:
         if not settings.display_name():
             # Qt would abort the process.
@@ -66,7 +67,12 @@ def serve(
     prepare_server_process()
     from napari_cuda.server.config import ServerConfig  # noqa: PLC0415 -- the environment comes first
 
-    config = ServerConfig(**{"gl_device": settings.load_settings().gl_device} | options)
+    chosen = settings.load_settings()
+    defaults: dict[str, Any] = {"gl_device": chosen.gl_device}
+    if chosen.token is not None:
+        defaults["token"] = chosen.token.get_secret_value()
+    roots = tuple(Path(root) for root in options.pop("roots", ()))
+    config = ServerConfig(**defaults | options, roots=roots)
     from napari_cuda.server.lifecycle import serve as serve_until_interrupted  # noqa: PLC0415
 
     paths, viewer = _targets(target)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 from rich.console import Console
@@ -96,25 +97,26 @@ def serve(
             raise ConfigError(f"--announce {announce!r} is not known: use --announce json")
         from napari_cuda import api
 
-        token = settings.load_settings().token
-        api.serve(
-            paths or [],
-            on_ready=lambda server: _announce(server, as_json=announce == "json"),
-            host=host,
-            port=port,
-            roots=tuple(root or ()),
-            size=_size(size),
-            frame_rate=fps,
-            tls=tls,
-            **({"token": token.get_secret_value()} if token else {}),
-        )
+        line = sys.stdout
+        # What plugins print must not come before the line that a program reads, nor fill its pipe after it.
+        with redirect_stdout(sys.stderr if announce else sys.stdout):
+            api.serve(
+                paths or [],
+                on_ready=lambda server: _announce(server, line if announce else None),
+                host=host,
+                port=port,
+                roots=tuple(root or ()),
+                size=_size(size),
+                frame_rate=fps,
+                tls=tls,
+            )
 
 
-def _announce(server: Server, *, as_json: bool) -> None:
-    if as_json:
+def _announce(server: Server, line: TextIO | None) -> None:
+    if line is not None:
         facts = {"url": server.url, "token": server.config.token, "pid": os.getpid(), "port": server.port}
-        out.file.write(json.dumps(facts) + "\n")
-        out.file.flush()
+        line.write(json.dumps(facts) + "\n")
+        line.flush()
         return
     layers = ", ".join(layer.name for layer in server.viewer.layers) or "an empty scene"
     out.print(f"[bold]serving[/bold] {layers}", highlight=False)

@@ -11,7 +11,8 @@ from functools import reduce
 from typing import Any
 
 import numpy as np
-from napari.utils.colormaps import AVAILABLE_COLORMAPS, Colormap, ensure_colormap
+from napari.utils.colormaps import Colormap, ensure_colormap
+from napari.utils.colormaps.colormap_utils import ALL_COLORMAPS
 
 from napari_cuda.protocol.properties import Property
 from napari_cuda.protocol.wire_types import Wire
@@ -58,7 +59,8 @@ def _plain(native: Any) -> Wire:
 
 
 def _colormap_to_wire(colormap: Colormap) -> Wire:
-    known = AVAILABLE_COLORMAPS.get(colormap.name)
+    # Not AVAILABLE_COLORMAPS: napari adds every named colormap that somebody sets, in this process only.
+    known = ALL_COLORMAPS.get(colormap.name)
     if known is not None and known == colormap:
         return colormap.name
     return {

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Sequence
 from types import TracebackType
 from typing import IO
+from urllib.parse import quote
 
 from napari_cuda.protocol.errors import StartupError
 
@@ -22,17 +23,8 @@ class ServerProcess:
     """
 
     def __init__(self, arguments: Sequence[str]) -> None:
-        self._arguments = [
-            sys.executable,
-            "-m",
-            "napari_cuda",
-            "serve",
-            *arguments,
-            "--port",
-            "0",
-            "--announce",
-            "json",
-        ]
+        own = ["--port", "0", "--announce", "json"]
+        self._arguments = [sys.executable, "-m", "napari_cuda", "serve", *own, *arguments]
         self._process: subprocess.Popen[str] | None = None
         self._log: IO[str] | None = None
         self.url = ""
@@ -42,7 +34,7 @@ class ServerProcess:
     @property
     def connect_url(self) -> str:
         """Address with the token, as `connect` takes it."""
-        return f"{self.url}?token={self.token}"
+        return f"{self.url}?token={quote(self.token)}"
 
     @property
     def pid(self) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from PIL import Image
 
@@ -60,6 +61,8 @@ def _served(source: str, size: tuple[int, int] | None) -> Iterator[str]:
     if source.startswith(("http://", "https://", "ws://", "wss://")) and "token=" in source:
         yield source
         return
+    if source.startswith(("http://", "https://")) and urlsplit(source).path in ("", "/"):
+        raise ConfigError(f"{source} has no token: use the whole URL that `napari-cuda serve` printed")
     options = ["--size", f"{size[0]}x{size[1]}"] if size is not None else []
-    with ServerProcess([source, *options]) as server:
+    with ServerProcess([*options, "--", source]) as server:
         yield server.connect_url

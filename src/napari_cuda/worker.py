@@ -83,8 +83,3 @@ class Deadline:
     def left_s(self) -> float:
         """Seconds left, never negative."""
         return max(0.0, self._until - time.monotonic())
-
-    @property
-    def expired(self) -> bool:
-        """True once no time is left."""
-        return self.left_s() == 0.0

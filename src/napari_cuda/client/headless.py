@@ -99,10 +99,7 @@ class HeadlessHost:
         """Run what arrives until `done()`; False if it did not become so in time."""
         until_s = time.monotonic() + timeout_s
         while True:
-            with self._arrived:
-                calls = list(self._calls)
-                self._calls.clear()
-            for call in calls:
+            while (call := self._next_call()) is not None:
                 call()
             if done():
                 return True
@@ -111,6 +108,11 @@ class HeadlessHost:
                 if left_s <= 0:
                     return False
                 self._arrived.wait_for(lambda: self._calls, left_s)
+
+    def _next_call(self) -> Callable[[], None] | None:
+        # One at a time: what one raises must not lose the others.
+        with self._arrived:
+            return self._calls.popleft() if self._calls else None
 
 
 def connect_headless(config: ClientConfig, *, timeout_s: float, client: str) -> RemoteViewer:
@@ -127,5 +129,9 @@ def connect_headless(config: ClientConfig, *, timeout_s: float, client: str) -> 
     host.attach(loop)
     session = RemoteSession(loop, mirror, host)
     viewer.attach(session)
-    session.open(timeout_s)
+    try:
+        session.open(timeout_s)
+    except BaseException:
+        viewer.close()
+        raise
     return viewer

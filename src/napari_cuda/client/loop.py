@@ -148,7 +148,9 @@ class ClientStreamLoop:
     # --- state --------------------------------------------------------------------------
 
     def send(self, intents: list[m.Intent]) -> None:
-        """Send what the user did."""
+        """Send what the user did; after the end of the session there is nobody to send it to."""
+        if self.state.phase is LoopPhase.STOPPED:
+            return
         now_s = time.perf_counter()
         for intent in intents:
             if len(self._intent_times) < _MOST_TIMED_INTENTS:
@@ -164,7 +166,11 @@ class ClientStreamLoop:
     def _on_message(self, message: m.ServerMessage | AckTimedOut) -> None:
         if isinstance(message, m.SceneSnapshot):
             self.state.advance("snapshot")
-        self._mirror.handle(message)
+        try:
+            self._mirror.handle(message)
+        except Exception as error:  # napari's models may raise anything; what follows must not be lost
+            log.exception("a message of the server could not be shown")
+            self._host.notify(f"{type(message).__name__} could not be shown: {error}")
 
     def _on_overflow(self) -> None:
         self.send([self.state.control.command("scene.snapshot", {})])
@@ -175,4 +181,8 @@ class ClientStreamLoop:
         self.state.advance("closed")
         self.state.ended = reason
         log.warning("disconnected: %s", reason)
+        # Half a connection is none: what is set here must not change a scene that is not shown.
+        self.state_controller.request_close()
+        if self.receive_controller is not None:
+            self.receive_controller.request_close()
         self._host.notify(f"Disconnected: {reason}")

@@ -115,7 +115,8 @@ class _Session:
             self._pings = {self._ping_token: now_s}
             self._send(m.Ping(self._ping_token))
 
-    def _heard(self, now_s: float) -> None:
+    def heard(self, now_s: float) -> None:
+        """The peer is there: something came, or the host itself does not read at the moment."""
         self._heard_s = now_s
 
     def _common(self, message: object, now_s: float) -> bool:
@@ -163,7 +164,7 @@ class ClientSession(_Session):
         """Take in one message of the server."""
         if self.closed:
             return
-        self._heard(now_s)
+        self.heard(now_s)
         try:
             message = m.decode_server(text)
         except ProtocolError as error:
@@ -225,7 +226,7 @@ class ServerSession(_Session):
         """Take in one message of the client; malformed ones are answered, not fatal."""
         if self.closed:
             return
-        self._heard(now_s)
+        self.heard(now_s)
         try:
             message = m.decode_client(text)
         except ProtocolError as error:

@@ -167,14 +167,13 @@ class PyAVPipeline:
             self._epoch = header.epoch
             self._step(GateEvent.NEW_EPOCH)
             self._decoder.reset()
-        before = self._state
         if self._step(packet_event(header.kind, keyframe=header.keyframe)) is not Verdict.ADMIT:
             self._metrics.count("packets_dropped")
             self._request()
         elif header.kind is PacketKind.UNCHANGED:
             self._on_unchanged(header)
         elif header.kind is PacketKind.STILL:
-            self._show_still(packet, before)
+            self._show_still(packet)
         else:
             self._show_access_unit(packet)
 
@@ -187,21 +186,24 @@ class PyAVPipeline:
             self._step(GateEvent.LOSS)
             self._decoder.reset()
             log.warning("packet %d: %s; going on at the next keyframe", header.seq, error)
+            if header.keyframe:
+                self._requests.answered()  # badly: nothing more comes unless it is asked for now
             self._request()
             return
         if header.keyframe:
             self._requests.answered()
         self._submit(packet, picture, began_s, "decode")
 
-    def _show_still(self, packet: _Packet, before: GateState) -> None:
+    def _show_still(self, packet: _Packet) -> None:
         header, began_s = packet.header, self._clock()
         try:
             picture = decode_still(packet.payload, header.picture_hash, expected_size=header.canvas_size)
         except StreamError as error:
-            # The video underneath is unharmed: all is as if the still had not come.
-            self._state = before
+            # The server counts it as shown: only a new picture can make that true again.
             self._metrics.count("decode_errors")
             log.warning("packet %d: %s", header.seq, error)
+            self._step(GateEvent.LOSS)
+            self._request()
             return
         self._submit(packet, picture, began_s, "decode_still")
 

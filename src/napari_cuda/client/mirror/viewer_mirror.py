@@ -22,7 +22,8 @@ from napari_cuda.protocol.wire_types import Wire
 
 log = logging.getLogger(__name__)
 
-_MODEL_SCOPES = (Scope.DIMS, Scope.VIEW, Scope.CAMERA)
+SMALLEST_CANVAS_PX = 16
+"""What the property table allows; a canvas that a splitter has closed is not drawn smaller."""
 
 
 class ViewerMirror:
@@ -132,7 +133,7 @@ class ViewerMirror:
             self._send_canvas_size(size_px, fit=first)
 
     def _send_canvas_size(self, size_px: tuple[int, int], *, fit: bool) -> None:
-        width, height = size_px
+        width, height = (max(SMALLEST_CANVAS_PX, side) for side in size_px)
         served_height, served_width = self._control.known(Scope.VIEW).get("size", (height, width))
         if fit:
             scene_height, scene_width = self._scene_size()
@@ -205,13 +206,17 @@ class ViewerMirror:
             layers.selection.active = active
 
     def _keep_model(self) -> None:
-        """Undo what napari did to dims and camera when the layers changed.
-
-        Not if the number of dimensions changed with them: what the server made of it follows,
-        and until then dims of another length would not fit the layers.
-        """
-        if self._control.known(Scope.DIMS).get("ndim") == self._viewer.dims.ndim:
+        """Undo what napari did to dims and camera, unless layers came or went that change the dimensions."""
+        if self._layers_fit_dims():
             self._show_model()
+
+    def _layers_fit_dims(self) -> bool:
+        """Return whether the dims that the server told are those of the layers here.
+
+        If not, what the server makes of the change is on its way: dims of another length would
+        not fit these layers, and what napari makes of it here is not the user's wish.
+        """
+        return bool(self._control.known(Scope.DIMS).get("ndim") == self._viewer.layers.ndim)
 
     def _show_model(self) -> None:
         self._show(Scope.DIMS, self._viewer.dims)
@@ -245,7 +250,7 @@ class ViewerMirror:
                 if layer is not None:
                     remote_layers.show(layer, restore.values)
             elif restore.target:
-                self._show_model()
+                self._keep_model()
 
     # --- from the user ------------------------------------------------------------------
 
@@ -258,7 +263,8 @@ class ViewerMirror:
             self._send([self._control.command(name, {"layer": layer.remote_id})])
 
     def _on_dims(self, _event: Any = None) -> None:
-        self._note(Scope.DIMS, self._viewer.dims)
+        if self._layers_fit_dims():
+            self._note(Scope.DIMS, self._viewer.dims)
 
     def _on_dims_moving(self, _event: Any = None) -> None:
         self._dims_moving = True

@@ -71,6 +71,8 @@ class PixelReceiver:
         except PacketError as error:
             self._metrics.count("packets_malformed")
             log.warning("%s", error)
+            # It will never be presented: without a word the server would wait for its ack.
+            self.request_keyframe("malformed packet")
             return
         self._metrics.count("packets_received")
         self._metrics.count("bytes_received", len(data))
@@ -104,6 +106,10 @@ class ReceiveController:
     def start(self) -> None:
         """Connect in the background."""
         self._socket.start()
+
+    def request_close(self) -> None:
+        """Close the socket without waiting."""
+        self._socket.request_close()
 
     def stop(self, deadline_s: float = 5.0) -> bool:
         """Close the socket and end the thread."""

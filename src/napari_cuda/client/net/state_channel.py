@@ -40,6 +40,7 @@ class StateChannel:
         self._waiting: list[m.Intent] = []
         self._backlog = MessageBacklog()
         self._handing_over = False
+        self._told_overflow = False
         self.rtt_s: float | None = None
         """Newest measured round trip of a ping."""
 
@@ -130,10 +131,11 @@ class StateChannel:
         with self._lock:
             self._handing_over = False
             messages: list[m.ServerMessage] = list(iter(self._backlog.take, None))
-            overflowed = self._backlog.overflowed
+            newly_lost = self._backlog.overflowed and not self._told_overflow
+            self._told_overflow = self._backlog.overflowed
         for message in messages:
             self._events.message(message)
-        if overflowed:
+        if newly_lost:
             self._events.overflowed()
 
 
@@ -148,6 +150,10 @@ class StateController:
     def start(self) -> None:
         """Connect in the background."""
         self._socket.start()
+
+    def request_close(self) -> None:
+        """Close the socket without waiting."""
+        self._socket.request_close()
 
     def stop(self, deadline_s: float = 5.0) -> bool:
         """Say goodbye, close the socket, end the thread."""

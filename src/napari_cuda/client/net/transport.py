@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import threading
 from collections import deque
@@ -48,7 +49,7 @@ class SocketThread:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._news: asyncio.Event | None = None
         self._closing = threading.Event()
-        self._worker = Worker(name, self._run, wake=self.wake)
+        self._worker = Worker(name, self._run, wake=self.wake, on_error=lambda error: user.closed(f"{error}"))
 
     def start(self) -> None:
         """Connect, on the thread; the user hears `opened` or `closed`."""
@@ -72,8 +73,9 @@ class SocketThread:
     def wake(self) -> None:
         """Let the user tick now."""
         loop, news = self._loop, self._news
-        if loop is not None and news is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(news.set)
+        if loop is not None and news is not None:
+            with contextlib.suppress(RuntimeError):  # the loop closes just now
+                loop.call_soon_threadsafe(news.set)
 
     def _run(self, _stop: threading.Event) -> None:
         reason = asyncio.run(self._serve())
@@ -100,14 +102,14 @@ class SocketThread:
                 for task in (reader, writer):
                     task.cancel()
                 results = await asyncio.gather(reader, writer, return_exceptions=True)
-        except (OSError, TimeoutError, InvalidHandshake, InvalidURI) as error:
+        except (OSError, TimeoutError, InvalidHandshake, InvalidURI, UnicodeError) as error:
             return _why(self._url, error)
         for result in results:
             if isinstance(result, ConnectionClosed):
                 return _last_words(result)
             if isinstance(result, Exception):
                 raise result
-        return "closed"
+        return socket.close_reason or "closed"
 
     async def _read(self, socket: ClientConnection) -> None:
         async for data in socket:
@@ -145,7 +147,7 @@ def _why(url: str, error: BaseException) -> str:
         except (ValueError, KeyError, TypeError):
             return f"the server refused us with HTTP status {status}"
     host = url.split("://")[1].split("/")[0]
-    if isinstance(error, TimeoutError):
+    if isinstance(error, (TimeoutError, ConnectionRefusedError)) or "Connect call failed" in str(error):
         return f"no answer from {host}: is the server running, and the tunnel up?"
     if isinstance(error, OSError):
         return f"cannot reach {host}: {error.strerror or error}"

@@ -19,12 +19,18 @@ class InputSender(QObject):
     """
 
     def __init__(
-        self, window: QObject, *, send_size: Callable[[tuple[int, int]], None], on_closed: Callable[[], None]
+        self,
+        window: QObject,
+        *,
+        send_size: Callable[[tuple[int, int]], None],
+        on_closed: Callable[[], None],
+        on_hidden: Callable[[], None],
     ) -> None:
         super().__init__()
         self._window = window
         self._send_size = send_size
         self._on_closed = on_closed
+        self._on_hidden = on_hidden
         self._size: tuple[int, int] | None = None
         self._settled = QTimer(self)
         self._settled.setSingleShot(True)
@@ -48,6 +54,8 @@ class InputSender(QObject):
         if event is not None and event.type() == QEvent.Type.Close:
             # After napari had its say: it may ask the user, and stay.
             QTimer.singleShot(0, self._on_closed)
+        elif event is not None and event.type() in (QEvent.Type.Hide, QEvent.Type.WindowStateChange):
+            self._on_hidden()
         return False
 
     def _send(self) -> None:

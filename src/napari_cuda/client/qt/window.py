@@ -64,7 +64,9 @@ class QtHost:
         self._adapter.hold_dims_play()
         self._window: QMainWindow = main_window(viewer)
         self._mirror: ViewerMirror | None = None
-        self._input = InputSender(self._window, send_size=self._send_size, on_closed=self._on_window_closed)
+        self._input = InputSender(
+            self._window, send_size=self._send_size, on_closed=self._on_window_closed, on_hidden=self._on_hidden
+        )
         self._dims_intent = 0
         self._closed = False
 
@@ -83,7 +85,7 @@ class QtHost:
 
     def request_draw(self) -> bool:
         """Have the canvas drawn; a window that shows nothing has nothing to draw on."""
-        if self._closed or not self._window.isVisible() or self._window.isMinimized():
+        if self._closed or not self._visible():
             return False
         self._adapter.request_video_draw()
         return True
@@ -144,6 +146,14 @@ class QtHost:
     def _send_size(self, size_px: tuple[int, int]) -> None:
         if self._mirror is not None:
             self._mirror.set_canvas_size(size_px)
+
+    def _visible(self) -> bool:
+        return self._window.isVisible() and not self._window.isMinimized()
+
+    def _on_hidden(self) -> None:
+        # What waits to be drawn never will be: acknowledge it, so that scripts go on.
+        if self._loop is not None and not self._visible():
+            self._loop.drawn()
 
     def _on_window_closed(self) -> None:
         if self._session is not None and not self._window.isVisible():

@@ -5,12 +5,17 @@ from __future__ import annotations
 import logging
 
 from napari.components import ViewerModel
+from napari.plugins.utils import get_preferred_reader
+from npe2 import PluginManager
 
 from napari_cuda.protocol.errors import DataError
 from napari_cuda.server.data.roots import ServedRoots
 from napari_cuda.server.data.samples import SAMPLES
 
 log = logging.getLogger(__name__)
+
+BUILTIN = "napari"
+"""The name of napari's own reader."""
 
 SAMPLE_PREFIX = "sample:"
 
@@ -26,7 +31,7 @@ def open_path(viewer: ViewerModel, path: str, roots: ServedRoots) -> None:
         if path.startswith(SAMPLE_PREFIX):
             _open_sample(viewer, path.removeprefix(SAMPLE_PREFIX))
         else:
-            viewer.open(roots.resolve(path))
+            _open_file(viewer, roots.resolve(path))
     except DataError:
         raise
     except Exception as error:  # reader plugins raise anything
@@ -36,6 +41,27 @@ def open_path(viewer: ViewerModel, path: str, roots: ServedRoots) -> None:
         raise DataError(f"cannot open {path}: {_words(error)}") from error
     if set(viewer.layers) == before:
         raise DataError(f"cannot open {path}: no layer came of it")
+
+
+def _open_file(viewer: ViewerModel, path: str) -> None:
+    """Open a path with the plugin made for it: `viewer.open` takes napari's own reader unless told."""
+    readers = PluginManager.instance().iter_compatible_readers([path])
+    plugins = sorted({reader.plugin_name for reader in readers} - {BUILTIN})
+    if len(plugins) != 1 or get_preferred_reader(path) is not None:
+        # The one reader there is, or the one preferred; or napari's words on why it cannot choose.
+        viewer.open(path, plugin=None)
+        return
+    before = set(viewer.layers)
+    try:
+        viewer.open(path, plugin=plugins[0])
+    except ValueError as refusal:
+        # It may have looked inside and seen that it is not for it: a plain Zarr array, say.
+        if set(viewer.layers) != before:
+            raise
+        try:
+            viewer.open(path, plugin=BUILTIN)
+        except (ValueError, OSError):
+            raise refusal from None
 
 
 def _open_sample(viewer: ViewerModel, name: str) -> None:

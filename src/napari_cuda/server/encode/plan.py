@@ -32,6 +32,11 @@ class StreamPlan:
         self._exact: tuple[int, tuple[int, int]] | None = None
         self._told: tuple[int, int, CameraPose] | None = None
 
+    @property
+    def keyframe_needed(self) -> bool:
+        """True until a keyframe is sent."""
+        return self._keyframe_needed
+
     def request_keyframe(self) -> None:
         """The decoder has nothing to go on from."""
         self._keyframe_needed = True

@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 MOST_FAILURES = 3
 """An encoder that fails this often in a row will not recover by being opened again."""
 
+KEYFRAME_EVERY_S = 0.25
+"""A viewer that asks for keyframes without pause gets no more of them than this."""
+
 
 class StreamMetrics(Protocol):
     """Counters of the encoder threads."""
@@ -66,7 +69,10 @@ class ViewerStream:
         self._window = AckWindow()
         self._encoder = _Encoder(frame_rate, bit_rate)
         self._seq = 0
-        self._worker = Worker(f"encoder-{viewer}", self._run, wake=self._wake)
+        self._keyframe_from_s = float("-inf")
+        self._worker = Worker(
+            f"encoder-{viewer}", self._run, wake=self._wake, on_error=lambda error: on_failed(str(error))
+        )
 
     def start(self) -> None:
         """Start the encoder thread."""
@@ -98,11 +104,12 @@ class ViewerStream:
 
     def request_keyframe(self) -> None:
         """The viewer's decoder needs an IDR: what is on its way will not be presented."""
+        self._metrics.count("keyframe_requests")
         with self._changed:
             self._plan.request_keyframe()
             self._window.reset()
             self._changed.notify()
-        self._metrics.count("keyframe_requests")
+        self._on_room()
 
     # --- encoder thread -----------------------------------------------------------------
 
@@ -111,20 +118,22 @@ class ViewerStream:
         try:
             while True:
                 with self._changed:
-                    self._changed.wait_for(lambda: stop.is_set() or self._next_job() is not None)
+                    held_back_s = KEYFRAME_EVERY_S if self._plan.keyframe_needed else None
+                    self._changed.wait_for(lambda: stop.is_set() or self._next_job() is not None, held_back_s)
                     if stop.is_set():
                         return
                     job, frame = self._next_job(), self._newest
+                    if job is None or frame is None:
+                        continue
                     self._fresh = False
-                if job is None or frame is None:
-                    continue
                 try:
                     self._send(job, frame)
                     failures = 0
                 except StreamError as error:
                     failures += 1
                     self._encoder.close()
-                    self.request_keyframe()
+                    with self._changed:
+                        self._plan.request_keyframe()
                     log.warning("viewer %s: %s", self.viewer, error)
                     if failures >= MOST_FAILURES:
                         self._on_failed(str(error))
@@ -133,7 +142,9 @@ class ViewerStream:
             self._encoder.close()
 
     def _next_job(self) -> Job | None:
-        return self._plan.next(self._newest, room=self._window.room > 0, empty=self._window.empty)
+        job = self._plan.next(self._newest, room=self._window.room > 0, empty=self._window.empty)
+        too_early = job is Job.KEYFRAME and time.monotonic() < self._keyframe_from_s
+        return None if too_early else job
 
     def _send(self, job: Job, frame: RenderedFrame) -> None:
         began_s = time.monotonic()
@@ -156,6 +167,8 @@ class ViewerStream:
             )
             self._window.sent(self._seq)
             self._plan.sent(job, frame)
+            if job is Job.KEYFRAME:
+                self._keyframe_from_s = time.monotonic() + KEYFRAME_EVERY_S
             self._seq += 1
         self._deliver(pack(header, payload))
         self._metrics.observe(f"encode_{job.value}", time.monotonic() - began_s)

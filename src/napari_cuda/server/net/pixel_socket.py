@@ -11,6 +11,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.errors import ProtocolError
+from napari_cuda.server.net.endings import close, post, run_until_first_ends
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +57,9 @@ class PixelSocket:
         self._socket = socket
         self._viewer = viewer
         self._door = door
-        self._packets: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._packets: asyncio.Queue[bytes] = asyncio.Queue()
+        self._ended = asyncio.Event()
+        self._reason = ""
 
     @property
     def waiting(self) -> int:
@@ -70,38 +73,35 @@ class PixelSocket:
         """
         loop = asyncio.get_running_loop()
 
-        def deliver(packet: bytes | None) -> None:
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(self._put, packet)
+        def deliver(packet: bytes) -> None:
+            post(loop, self._put, packet)
 
         def failed(reason: str) -> None:
-            log.error("viewer %s: stream ended: %s", self._viewer, reason)
-            deliver(None)
+            post(loop, self._end, f"the stream failed: {reason}")
 
         stream = self._door.open(self._viewer, deliver, failed)
         show()
-        tasks = [
-            asyncio.create_task(self._read(stream)),
-            asyncio.create_task(self._write()),
-            asyncio.create_task(self._end_with(gone)),
-        ]
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            await run_until_first_ends(
+                "a pixel socket", self._read(stream), self._write(), self._wait_for_end(), gone_with(gone, self._end)
+            )
+            if self._reason:
+                log.warning("viewer %s: pixel socket closed: %s", self._viewer, self._reason)
+            await close(self._socket, 1011 if self._reason else 1000, self._reason)
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
             await asyncio.to_thread(self._door.close, stream)
 
-    async def _end_with(self, gone: asyncio.Event) -> None:
-        await gone.wait()
-        await self._socket.close(1001, "the session ended")
+    def _end(self, reason: str) -> None:
+        self._reason = reason
+        self._ended.set()
 
-    def _put(self, packet: bytes | None) -> None:
+    async def _wait_for_end(self) -> None:
+        await self._ended.wait()
+
+    def _put(self, packet: bytes) -> None:
         if self._packets.qsize() >= MOST_WAITING:
-            log.warning("viewer %s asks for keyframes but does not read them: disconnected", self._viewer)
-            self._packets = asyncio.Queue()
-            packet = None
+            self._end("the viewer asks for pictures and does not read them")
+            return
         self._packets.put_nowait(packet)
 
     async def _read(self, stream: PixelStream) -> None:
@@ -113,8 +113,7 @@ class PixelSocket:
             try:
                 message = m.decode_pixel_client(text)
             except ProtocolError as error:
-                log.warning("viewer %s: pixel socket closed: %s", self._viewer, error)
-                await self._socket.close(1008, f"{error.code}: {error}"[:120])
+                self._end(f"{error.code}: {error}")
                 return
             if isinstance(message, m.PixelAck):
                 stream.ack(message.seq)
@@ -122,6 +121,11 @@ class PixelSocket:
                 stream.request_keyframe()
 
     async def _write(self) -> None:
-        while (packet := await self._packets.get()) is not None:
-            await self._socket.send_bytes(packet)
-        await self._socket.close(1011, "the stream ended")
+        while True:
+            await self._socket.send_bytes(await self._packets.get())
+
+
+async def gone_with(gone: asyncio.Event, end: Callable[[str], None]) -> None:
+    """End the pixel socket when its session has ended."""
+    await gone.wait()
+    end("the session ended")

@@ -13,9 +13,13 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.session import PING_INTERVAL_S, ServerSession, SessionClosed
+from napari_cuda.server.net.endings import CLOSING_S, close, run_until_first_ends
 from napari_cuda.server.net.viewers import Viewer, Viewers
 
 log = logging.getLogger(__name__)
+
+CHECK_S = 1.0
+"""How soon a viewer that is to be disconnected is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +46,10 @@ class StateSocket:
 
     async def run(self) -> None:
         """Serve the socket until either side ends it."""
-        reader = asyncio.create_task(self._read())
-        writer = asyncio.create_task(self._write())
         try:
-            await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_COMPLETED)
-            if reader.done() and self._session.closed:
-                await asyncio.wait({writer})  # the last words: a reject, a goodbye
+            await run_until_first_ends("a state socket", self._read(), self._write(), self._keep_time())
+            await self._say_last_words()
         finally:
-            for task in (reader, writer):
-                task.cancel()
-            await asyncio.gather(reader, writer, return_exceptions=True)
             if self._viewer is not None:
                 self._host.viewers.remove(self._viewer)
                 self._host.leave(self._viewer.name)
@@ -67,6 +65,39 @@ class StateSocket:
             for event in self._session.events_received():
                 await self._on_event(event)
             self._news.set()
+
+    async def _write(self) -> None:
+        """Send what session and outbox have, in order."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            await self._flush()
+            while self._viewer is not None and (message := self._viewer.outbox.take()) is not None:
+                self._session.send(message)
+                await self._flush()
+
+    async def _keep_time(self) -> None:
+        """Keep the session's clock; its own task, because a peer that does not read blocks the writer."""
+        while not self._session.closed and not (self._viewer is not None and self._viewer.lost):
+            now_s = time.monotonic()
+            if self._viewer is not None and not self._viewer.room.is_set():
+                self._session.heard(now_s)  # it is we who do not read
+            self._session.tick(now_s)
+            self._news.set()
+            await asyncio.sleep(max(0.05, min(CHECK_S, self._session.next_tick_s() - now_s)))
+
+    async def _say_last_words(self) -> None:
+        """Send what is left (a reject, a goodbye) and close, if the peer still reads."""
+        for event in self._session.events_received():
+            await self._on_event(event)
+        try:
+            await asyncio.wait_for(self._flush(), CLOSING_S)
+        except (TimeoutError, WebSocketDisconnect, RuntimeError):
+            log.debug("nobody read the last words of a state socket")
+        lost = self._viewer.lost if self._viewer is not None else ""
+        if lost and self._viewer is not None:
+            log.warning("viewer %s disconnected: %s", self._viewer.name, lost)
+        await close(self._socket, 1008 if lost else 1000, lost)
 
     async def _on_event(self, event: object) -> None:
         if isinstance(event, m.Hello):
@@ -86,25 +117,6 @@ class StateSocket:
         )
         log.info("viewer %s joined: %s", viewer.name, hello.client[:200])
         self._host.join(viewer.name)
-
-    async def _write(self) -> None:
-        """Send what session and outbox have, in order; keep the session's clock."""
-        while True:
-            self._news.clear()
-            await self._flush()
-            while self._viewer is not None and (message := self._viewer.outbox.take()) is not None:
-                self._session.send(message)
-                await self._flush()
-            if self._session.closed:
-                break
-            if self._viewer is not None and self._viewer.lost:
-                log.warning("viewer %s disconnected: %s", self._viewer.name, self._viewer.lost)
-                break
-            try:
-                await asyncio.wait_for(self._news.wait(), max(0.0, self._session.next_tick_s() - time.monotonic()))
-            except TimeoutError:
-                self._session.tick(time.monotonic())
-        await self._socket.close(1000)
 
     async def _flush(self) -> None:
         for text in self._session.data_to_send():

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.backlog import MOST_WAITING, MessageBacklog
+from napari_cuda.server.net.endings import post
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +51,8 @@ class Viewer:
         """Note that the render thread is done with all intents up to this one."""
         while self._unacked and self._unacked[0] <= intent:
             self._unacked.popleft()
-        self.room.set()
+        if len(self._unacked) < MOST_UNACKED:
+            self.room.set()
 
 
 class Viewers:
@@ -76,8 +78,7 @@ class Viewers:
         self._hand_over(viewer, messages)
 
     def _hand_over(self, viewer: str | None, messages: Sequence[m.ServerMessage]) -> None:
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._put, viewer, messages)
+        post(self._loop, self._put, viewer, messages)
 
     # --- network thread -----------------------------------------------------------------
 

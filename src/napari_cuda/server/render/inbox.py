@@ -20,6 +20,9 @@ class ViewerIntent:
     intent: m.Intent
 
 
+LOOK_S = 1.0
+
+
 def coalesce(entries: list[ViewerIntent | Callable[[], None]]) -> list[ViewerIntent | Callable[[], None]]:
     """Merge runs of intents of one viewer for one object: values are absolute, the newest win.
 
@@ -74,9 +77,11 @@ class Inbox:
             self._condition.notify()
 
     def wait(self, timeout_s: float | None) -> None:
-        """Return when there is a command, after `wake`, or after `timeout_s` (None: never)."""
+        """Return when there is a command, after `wake`, or after `timeout_s`, at most LOOK_S."""
         with self._condition:
-            self._condition.wait_for(lambda: self._woken or self._entries, timeout_s)
+            # Never for ever: a signal between the look and the wait wakes nobody.
+            longest_s = LOOK_S if timeout_s is None else min(timeout_s, LOOK_S)
+            self._condition.wait_for(lambda: self._woken or self._entries, longest_s)
             self._woken = False
 
     def wait_for_wake(self, timeout_s: float) -> None:

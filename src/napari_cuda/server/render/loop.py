@@ -117,6 +117,7 @@ class RenderLoop:
         self._settled = _Settled()
         self._hold_until_s = 0.0
         self._afterthought_s = 0.0
+        self._complaint = ""
 
     # --- from any thread ----------------------------------------------------------------
 
@@ -154,14 +155,16 @@ class RenderLoop:
                 self._turn()
             except Exception as error:  # noqa: BLE001 -- a layer or plugin may raise anything; the session goes on
                 self._report(error)
+                # What failed will most likely fail again: do not spin.
+                self._inbox.wait(ERROR_PAUSE_S)
 
     def _report(self, error: Exception) -> None:
         log.exception("rendering failed; the session goes on")
         self._metrics.count("render_errors")
         line = f"{type(error).__name__}: {error}".splitlines()[0]
-        self._states.broadcast([m.Error("render.failed", f"the server could not draw the scene: {line}")])
-        # What failed will most likely fail again: do not spin.
-        self._inbox.wait(ERROR_PAUSE_S)
+        if line != self._complaint:
+            self._complaint = line
+            self._states.broadcast([m.Error("render.failed", f"the server could not draw the scene: {line}")])
 
     def _turn(self) -> None:
         acks = {} if self._holding() else self._run_inbox()
@@ -207,7 +210,10 @@ class RenderLoop:
         acks: dict[str, _PendingAck] = {}
         for entry in coalesce(self._inbox.take()):
             if not isinstance(entry, ViewerIntent):
-                entry()
+                try:
+                    entry()
+                except Exception as error:  # noqa: BLE001 -- one command must not lose the acks of the others
+                    self._report(error)
                 continue
             refused = self._apply(entry.viewer, entry.intent)
             target = m.target_of(entry.intent)
@@ -282,7 +288,7 @@ class RenderLoop:
             capture_time_us=int(began_s * 1e6),
             picture_hash=picture_hash(buffer.rgba),
             full_detail=detail == FULL,
-            at_rest=at_rest,
+            at_rest=at_rest and not self._canvas.needs_draw,
             input_ids=settled.input_ids,
         )
         self._frames.publish(self._newest)

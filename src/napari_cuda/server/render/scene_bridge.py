@@ -36,6 +36,9 @@ _SPEC_EVENTS = frozenset(
     {"data", "extent", "scale", "translate", "rotate", "shear", "affine", "units", "axis_labels", "features"}
 )
 
+LONGEST_REASON = 200
+"""Characters; napari answers an unknown colormap with a list of all it knows."""
+
 _SCOPES = (Scope.SCENE, Scope.DIMS, Scope.CAMERA, Scope.VIEW)
 
 
@@ -170,16 +173,17 @@ class SceneBridge:
     def observe(self) -> Observation:
         """Return what the objects that were marked look like now, and clear the marks."""
         seen = Observation()
+        # Cleared first: a layer that cannot be read is looked at again when it changes, not for ever.
+        layers, self._dirty_layers = self._dirty_layers, set()
+        scopes, self._dirty_scopes = self._dirty_scopes, set()
+        changed, self._layers_changed = self._layers_changed, False
         for layer, layer_id in self._ids.items():
-            if layer_id in self._dirty_layers:
+            if layer_id in layers:
                 seen.layers[layer_id] = m.LayerState(self._spec(layer, layer_id), _layer_values(layer))
-        if self._layers_changed:
+        if changed:
             seen.present = frozenset(self._ids.values())
-        for scope in self._dirty_scopes:
+        for scope in scopes:
             seen.scopes[scope] = self._scope_values(scope)
-        self._dirty_layers.clear()
-        self._dirty_scopes.clear()
-        self._layers_changed = False
         return seen
 
     def thumbnails(self, *, every: bool = False) -> list[m.LayerThumbnail]:
@@ -319,5 +323,8 @@ def _thumbnail(layer: Layer, layer_id: str) -> m.LayerThumbnail:
 
 def _first_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if not lines:
+        return type(error).__name__
     # pydantic heads its message with a count; what is wrong stands below it.
-    return lines[-1] if len(lines) == 1 or "validation error" not in lines[0] else " ".join(lines[1:3])
+    text = " ".join(lines[1:3]) if "validation error" in lines[0] else lines[-1]
+    return text if len(text) <= LONGEST_REASON else text[: LONGEST_REASON - 1] + "…"

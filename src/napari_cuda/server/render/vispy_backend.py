@@ -163,13 +163,21 @@ class CanvasBackend(BaseCanvasBackend):
         self._needs_draw = True
 
     def draw(self) -> None:
-        """Draw the scene into the framebuffer; what a draw callback changes asks for another."""
+        """Draw the scene into the framebuffer; what a draw callback changes asks for another.
+
+        Whatever a layer's drawing raises passes through, and the picture still needs drawing.
+        """
         self._needs_draw = False
-        self._gl.make_current()
-        self._framebuffer.allocate(*self.physical_size_px)
-        self._vispy_canvas.set_current()
-        self._vispy_canvas.context.set_viewport(0, 0, *self.physical_size_px)
-        self._vispy_canvas.events.draw(region=None)
+        drawn = False
+        try:
+            self._gl.make_current()
+            self._framebuffer.allocate(*self.physical_size_px)
+            self._vispy_canvas.set_current()
+            self._vispy_canvas.context.set_viewport(0, 0, *self.physical_size_px)
+            self._vispy_canvas.events.draw(region=None)
+            drawn = True
+        finally:
+            self._needs_draw |= not drawn
 
     def read(self, rgba: npt.NDArray[np.uint8]) -> None:
         """Copy the drawn picture into `rgba`, (height, width, 4) uint8 of the physical size."""

@@ -176,12 +176,13 @@ def test_a_picture_of_another_size_than_announced_is_damage(client: Client) -> N
     assert client.next(1) == ["request"]
 
 
-def test_a_damaged_still_leaves_the_video_alone(client: Client) -> None:
+def test_after_a_damaged_still_a_new_picture_is_asked_for(client: Client) -> None:
+    """The server counts it as shown, and would call the next revision unchanged."""
     server = Server()
     client.submit(server.access_unit())
     header, png = server.still()
-    client.submit((header, png[: len(png) // 2]), server.access_unit())
-    assert client.next(2) == ["video 0", "video 2"]
+    client.submit((header, png[: len(png) // 2]), server.unchanged(), server.access_unit(keyframe=True))
+    assert client.next(3) == ["video 0", "request", "video 3"]
     assert client.counts["decode_errors"] == 1
     assert client.nothing_more(server)
 

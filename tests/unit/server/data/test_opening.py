@@ -107,11 +107,11 @@ def test_samples_that_do_not_exist_are_refused(viewer: ViewerModel, name: str) -
 def test_a_reader_that_fails_halfway_leaves_no_layer(
     viewer: ViewerModel, stack: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def open_some(path: str) -> None:
+    def open_some(path: str, plugin: str | None) -> None:
         viewer.add_image(np.zeros((2, 2)), name="half")
         raise RuntimeError("\n  disk on fire  \nlots of detail")
 
-    monkeypatch.setattr(ViewerModel, "open", lambda self, path: open_some(path))
+    monkeypatch.setattr(ViewerModel, "open", lambda self, path, plugin: open_some(path, plugin))
     with pytest.raises(DataError, match=r"RuntimeError: disk on fire$"):
         open_path(viewer, str(stack), EVERYWHERE)
     assert [layer.name for layer in viewer.layers] == ["before"]
