@@ -60,6 +60,12 @@ _INTERPOLATION = (
     "kaiser", "lanczos", "mitchell", "nearest", "spline16", "spline36",
 )  # fmt: skip
 _RENDERING = ("translucent", "additive", "iso", "mip", "minip", "attenuated_mip", "average")
+_OWN_COLORMAP: Wire = {
+    "name": "black to green",
+    "colors": [[0.0, 0.0, 0.0, 1.0], [0.0, 1.0, 0.0, 1.0]],
+    "controls": [0.0, 1.0],
+    "interpolation": "linear",
+}
 _POINT = ListOf(Number())
 _XYZ = ListOf(Number(), 3)
 _IDS = ListOf(Text(64))
@@ -83,7 +89,7 @@ TABLE: tuple[Property, ...] = (
         ("contrast_limits", ListOf(Number(), 2, increasing=True), "contrast_limits", ([10, 90], [20, 200])),
         ("auto_contrast", Bool(), "auto_contrast", (True, False)),
         ("gamma", Number(0.01, 100), "gamma", (0.5, 1.5)),
-        ("colormap", ColormapValue(), "colormap", ("viridis", "magma")),
+        ("colormap", ColormapValue(), "colormap", ("viridis", _OWN_COLORMAP)),
         ("interpolation2d", Choice(_INTERPOLATION), "interpolation2d", ("linear", "cubic")),
         ("interpolation3d", Choice(_INTERPOLATION), "interpolation3d", ("nearest", "cubic")),
         ("rendering", Choice(_RENDERING), "rendering", ("attenuated_mip", "minip")),
