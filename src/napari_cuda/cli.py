@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -95,6 +96,9 @@ def serve(
         _log()
         if announce not in (None, "json"):
             raise ConfigError(f"--announce {announce!r} is not known: use --announce json")
+        # Until the server has handlers of its own an interrupt just ends the process: Python's exception would
+        # rise in the middle of an import, where a library may swallow it and the server start all the same.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         from napari_cuda import api
 
         line = sys.stdout

@@ -22,6 +22,7 @@ from gl_window import require_display
 from integration.conftest import Connect, Serve
 from napari_cuda.protocol.errors import ConnectError, StartupError
 from napari_cuda.server_process import ServerProcess
+from raw_client import RawClient
 
 CLIENT = Path(__file__).parent.parent / "client_process.py"
 COMMAND = [sys.executable, "-m", "napari_cuda"]
@@ -57,6 +58,11 @@ def footprint(pid: int) -> tuple[int, int, int]:
     """Return how many threads, open files and child processes a process has."""
     process = psutil.Process(pid)
     return process.num_threads(), process.num_fds(), len(process.children(recursive=True))
+
+
+def no_more_than(before: tuple[int, int, int], pid: int) -> bool:
+    """Return whether a process has no more of anything than before; what was just ending then may be gone."""
+    return all(now <= then for now, then in zip(footprint(pid), before, strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +101,7 @@ def test_a_client_that_leaves(server: ServerProcess) -> None:
         with napari_cuda.connect(server.connect_url, window=False) as viewer:
             viewer.sync()
             assert viewers(server) == 1
-    assert settles(lambda: viewers(server) == 0 and footprint(server.pid) == before), (before, footprint(server.pid))
+    assert settles(lambda: viewers(server) == 0 and no_more_than(before, server.pid)), (before, footprint(server.pid))
 
 
 def test_a_killed_client(server: ServerProcess, client: Callable[[str], subprocess.Popen[str]]) -> None:
@@ -111,7 +117,7 @@ def test_a_killed_client(server: ServerProcess, client: Callable[[str], subproce
         other.sync()
         other.layers[0].opacity = 1.0
         other.sync()
-    assert settles(lambda: viewers(server) == 0 and footprint(server.pid) == before), (before, footprint(server.pid))
+    assert settles(lambda: viewers(server) == 0 and no_more_than(before, server.pid)), (before, footprint(server.pid))
 
 
 def close_window(server: ServerProcess, client: Callable[[str], subprocess.Popen[str]], tmp_path: Path) -> None:
@@ -124,6 +130,8 @@ def close_window(server: ServerProcess, client: Callable[[str], subprocess.Popen
     assert not [child for child in children if child.is_running()]
     assert list(tmp_path.iterdir()) == []
     assert settles(lambda: viewers(server) == 0)
+    with RawClient(server) as raw:
+        assert len(raw.snapshot.layers) == 3, "closing a window must not delete the server's layers"
 
 
 def test_a_closed_window(server: ServerProcess, client: Callable[[str], subprocess.Popen[str]], tmp_path: Path) -> None:
@@ -131,7 +139,7 @@ def test_a_closed_window(server: ServerProcess, client: Callable[[str], subproce
     before = footprint(server.pid)
     for _ in range(2):
         close_window(server, client, tmp_path)
-    assert settles(lambda: footprint(server.pid) == before), (before, footprint(server.pid))
+    assert settles(lambda: no_more_than(before, server.pid)), (before, footprint(server.pid))
 
 
 @pytest.mark.slow
@@ -143,7 +151,7 @@ def test_twenty_closed_windows(
     before = footprint(server.pid)
     for _ in range(20):
         close_window(server, client, tmp_path)
-    assert settles(lambda: footprint(server.pid) == before), (before, footprint(server.pid))
+    assert settles(lambda: no_more_than(before, server.pid)), (before, footprint(server.pid))
 
 
 # --- the server -----------------------------------------------------------------------------
@@ -228,15 +236,16 @@ def test_interrupted_while_streaming(start: Callable[..., Started], number: sign
 
 
 @BOTH
-@pytest.mark.parametrize("delay_s", [0.6, 1.2, 1.8, 2.4])
-def test_interrupted_while_starting(start: Callable[..., Started], number: signal.Signals, delay_s: float) -> None:
+@pytest.mark.parametrize("library", ["libEGL.so", "libQt6Gui.so", "libavcodec"])
+def test_interrupted_while_starting(start: Callable[..., Started], number: signal.Signals, library: str) -> None:
+    """Interrupted as it loads a library: early, in the middle, late in its start."""
     server = start("sample:balls_3d", wait=False)
-    time.sleep(delay_s)  # somewhere in its start: wherever that is, the end is in order
+    maps = Path(f"/proc/{server.process.pid}/maps")
+    assert settles(lambda: library in maps.read_text())
     server.process.send_signal(number)
-    status = server.process.wait(PATIENCE_S)
+    # Before the server has handlers of its own the signal ends it as it ends any program.
+    assert server.process.wait(PATIENCE_S) in (0, -number), server.errors.read_text()
     words = server.errors.read_text()
-    # Before the program runs its own handlers an interrupt ends it the way it ends any program.
-    assert status in (0, 130, -number, 128 + number), words
     assert not [word for word in BAD_WORDS if word in words], words
     assert list(server.temporary.iterdir()) == []
 

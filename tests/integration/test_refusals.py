@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import struct
 import subprocess
 import sys
@@ -317,9 +318,11 @@ def test_a_wrong_variable(refusal: Refusal, variable: str, said: str) -> None:
 
 
 def test_nobody_answers(refusal: Refusal) -> None:
-    nobody = "http://127.0.0.1:9/?token=" + "a" * 43
-    with pytest.raises(ConnectError, match=r"^cannot reach 127\.0\.0\.1:9: "):
-        napari_cuda.connect(nobody, window=False)
+    with socket.socket() as bound:  # and not listening: nobody else gets this port
+        bound.bind(("127.0.0.1", 0))
+        nobody = f"http://127.0.0.1:{bound.getsockname()[1]}/?token=" + "a" * 43
+        with pytest.raises(ConnectError, match=r"^no answer from 127\.0\.0\.1:\d+: is the server running"):
+            napari_cuda.connect(nobody, window=False)
     assert "is not a server address" in refusal("connect", "ftp://x")
     no_display = ("-u", "DISPLAY", "-u", "WAYLAND_DISPLAY")
     assert refusal("connect", nobody, environment=no_display).startswith("there is no display to open a window on")

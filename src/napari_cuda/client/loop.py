@@ -132,7 +132,7 @@ class ClientStreamLoop:
         self.receiver.ack(header.seq)
         shown = self.state.shown
         shown.revision = max(shown.revision, header.revision)
-        if self.frame is not None and isinstance(self.frame.picture, ExactPicture):
+        if header.at_rest and self.frame is not None and isinstance(self.frame.picture, ExactPicture):
             shown.exact_revision = max(shown.exact_revision, header.revision)
         if header.input_id > shown.input_id:
             shown.input_id = header.input_id

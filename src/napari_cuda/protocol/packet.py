@@ -39,6 +39,8 @@ class PacketFlag(enum.IntFlag):
     """The access unit is an IDR: decoding may start here."""
     FULL_DETAIL = 2
     """Rendered at full scale and sampling (reduced while a volume moves on software GL)."""
+    AT_REST = 4
+    """Nothing more is coming for this revision: data, detail and multiscale level are final."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,11 @@ class PacketHeader:
     def full_detail(self) -> bool:
         """True if the picture was rendered at full detail."""
         return bool(self.flags & PacketFlag.FULL_DETAIL)
+
+    @property
+    def at_rest(self) -> bool:
+        """True if the picture is final for its revision."""
+        return bool(self.flags & PacketFlag.AT_REST)
 
 
 def pack(header: PacketHeader, payload: bytes = b"") -> bytes:

@@ -10,7 +10,7 @@ from napari_cuda.client.config import ClientConfig
 from napari_cuda.client.loop import ClientStreamLoop
 from napari_cuda.client.loop_state import ClientLoopState
 from napari_cuda.client.playout.frame import ExactPicture, SubmittedFrame
-from napari_cuda.protocol.packet import PacketHeader, PacketKind
+from napari_cuda.protocol.packet import PacketFlag, PacketHeader, PacketKind
 
 
 class Screen:
@@ -42,10 +42,15 @@ class Acks:
         self.sent.append(text)
 
 
-def header(seq: int, revision: int, kind: PacketKind = PacketKind.ACCESS_UNIT) -> PacketHeader:
+def header(
+    seq: int,
+    revision: int,
+    kind: PacketKind = PacketKind.ACCESS_UNIT,
+    flags: PacketFlag = PacketFlag.AT_REST,
+) -> PacketHeader:
     return PacketHeader(
         kind=kind, seq=seq, epoch=1, revision=revision, input_id=0, capture_time_us=0, canvas_size=(4, 2),
-        coded_size=(4, 2),
+        coded_size=(4, 2), flags=flags,
     )  # fmt: skip
 
 
@@ -68,6 +73,17 @@ def test_an_unchanged_picture_counts_when_the_picture_is_drawn() -> None:
     loop.drawn()
     assert loop.state.shown.revision == loop.state.shown.exact_revision == 4
     assert ['"seq":8' in text for text in acks.sent] == [True]
+
+
+def test_an_unchanged_picture_is_exact_only_when_it_is_final() -> None:
+    loop, _acks = loop_and_acks()
+    loop.presenter.submit(frame(7, revision=3))
+    loop.present()
+    loop.drawn()
+    loop.unchanged(header(8, revision=4, kind=PacketKind.UNCHANGED, flags=PacketFlag.NONE))
+    assert (loop.state.shown.revision, loop.state.shown.exact_revision) == (4, 3)
+    loop.unchanged(header(9, revision=4, kind=PacketKind.UNCHANGED))
+    assert loop.state.shown.exact_revision == 4
 
 
 def test_a_late_word_of_an_older_picture_takes_nothing_back() -> None:

@@ -30,7 +30,7 @@ class StreamPlan:
         self._keyframe_needed = True
         self._picture: tuple[int, tuple[int, int]] | None = None
         self._exact: tuple[int, tuple[int, int]] | None = None
-        self._told: tuple[int, int, CameraPose] | None = None
+        self._told: tuple[int, int, CameraPose, bool] | None = None
 
     @property
     def keyframe_needed(self) -> bool:
@@ -67,5 +67,5 @@ class StreamPlan:
         elif job is Job.STILL:
             self._picture = self._exact = picture
 
-    def _tell(self, frame: RenderedFrame) -> tuple[int, int, CameraPose]:
-        return frame.revision, frame.input_ids.get(self._viewer, 0), frame.camera
+    def _tell(self, frame: RenderedFrame) -> tuple[int, int, CameraPose, bool]:
+        return frame.revision, frame.input_ids.get(self._viewer, 0), frame.camera, frame.at_rest

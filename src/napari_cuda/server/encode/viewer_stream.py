@@ -151,6 +151,8 @@ class ViewerStream:
         kind, flags, payload, coded_size = self._make(job, frame)
         if frame.full_detail:
             flags |= PacketFlag.FULL_DETAIL
+        if frame.at_rest:
+            flags |= PacketFlag.AT_REST
         with self._changed:
             header = PacketHeader(
                 kind=kind,

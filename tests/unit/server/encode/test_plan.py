@@ -121,9 +121,9 @@ turns = st.tuples(
 
 @given(st.lists(turns, max_size=60))
 def test_the_viewer_always_holds_what_it_was_promised(history: list[Any]) -> None:
-    """Against a model viewer: which picture it shows, whether exactly, and what it believes its revision is."""
+    """Against a model viewer: which picture it shows, whether exactly, and of which revision, final or not."""
     plan, revision = StreamPlan("V1"), 1
-    decoder_ready, shown, exact, told = False, None, False, 0
+    decoder_ready, shown, exact, told = False, None, False, (0, False)
     for picture, steps, at_rest, empty, request in history:
         revision += steps
         if request:
@@ -133,19 +133,19 @@ def test_the_viewer_always_holds_what_it_was_promised(history: list[Any]) -> Non
         job = plan.next(frame, room=True, empty=empty)
         if job is KEYFRAME:
             assert not decoder_ready
-            decoder_ready, shown, exact, told = True, picture, False, revision
+            decoder_ready, shown, exact, told = True, picture, False, (revision, at_rest)
         elif job is DELTA:
             assert decoder_ready
             assert shown != picture
-            shown, exact, told = picture, False, revision
+            shown, exact, told = picture, False, (revision, at_rest)
         elif job is STILL:
             assert at_rest and empty and not (exact and shown == picture)
-            shown, exact, told = picture, True, revision
+            shown, exact, told = picture, True, (revision, at_rest)
         elif job is UNCHANGED:
-            assert shown == picture and told != revision
-            told = revision
+            assert shown == picture and told != (revision, at_rest)
+            told = revision, at_rest
         else:
-            assert (shown, told) == (picture, revision) or (at_rest and not empty)
+            assert (shown, told) == (picture, (revision, at_rest)) or (at_rest and not empty)
         if job is not None:
             plan.sent(job, frame)
         if at_rest and empty and job is None:
