@@ -104,14 +104,14 @@ def rate_of_the_slowest(folder: Path) -> float:
 
 def test_five_seconds_of_panning(server: ServerProcess, connect: Connect, tmp_path: Path) -> None:
     viewer = connect(server)
-    possible, shown = [], []
-    for _ in range(ROUNDS):
-        possible.append(rate_of_the_slowest(tmp_path))
-        shown.append(pan_for(5, server, viewer).frames_per_s)
-        print(f"{shown[-1]:.1f} frames/s; the slowest stage alone {possible[-1]:.1f}")
-        if max(shown) >= 0.7 * max(possible):
-            break
-    assert max(shown) >= 0.7 * max(possible)
+    ratios: list[float] = []
+    # Chain and stage are compared within a round only: what else the machine does changes from one to the next.
+    while len(ratios) < ROUNDS and max(ratios, default=0) < 0.7:
+        possible = rate_of_the_slowest(tmp_path)
+        shown = pan_for(5, server, viewer).frames_per_s
+        ratios.append(shown / possible)
+        print(f"{shown:.1f} frames/s; the slowest stage alone {possible:.1f}")
+    assert max(ratios) >= 0.7
 
 
 @pytest.mark.slow
