@@ -36,9 +36,6 @@ class Settings(BaseSettings):
         default="auto", description="which EGL devices to try; auto takes the first that renders"
     )
     log_level: LogLevel = Field(default="info", description="least severe message that is logged")
-    vt_gl_safe: bool = Field(
-        default=True, description="keep a decoded surface until the GPU has read it (VideoToolbox)"
-    )
     token: SecretStr | None = Field(default=None, description="access token; a random one is made if unset")
 
     @field_validator("gl_device", "log_level", mode="before")

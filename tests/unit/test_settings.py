@@ -14,23 +14,21 @@ from napari_cuda.settings import headless_napari_config, load_settings, server_n
 
 @pytest.fixture(autouse=True)
 def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("GL_DEVICE", "LOG_LEVEL", "VT_GL_SAFE", "TOKEN"):
+    for name in ("GL_DEVICE", "LOG_LEVEL", "TOKEN"):
         monkeypatch.delenv(f"NAPARI_CUDA_{name}", raising=False)
 
 
 def test_defaults() -> None:
     settings = load_settings()
-    assert (settings.gl_device, settings.log_level, settings.vt_gl_safe, settings.token) == ("auto", "info", True, None)
+    assert (settings.gl_device, settings.log_level, settings.token) == ("auto", "info", None)
 
 
 def test_values_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NAPARI_CUDA_GL_DEVICE", " Software")
-    monkeypatch.setenv("NAPARI_CUDA_VT_GL_SAFE", "0")
     monkeypatch.setenv("NAPARI_CUDA_TOKEN", "secret-word")
     monkeypatch.setenv("NAPARI_CUDA_LOG_LEVEL", "")
     settings = load_settings()
     assert settings.gl_device == "software"
-    assert settings.vt_gl_safe is False
     assert settings.log_level == "info"
     assert settings.token is not None
     assert settings.token.get_secret_value() == "secret-word"
@@ -39,12 +37,12 @@ def test_values_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_bad_values_are_one_line_that_names_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NAPARI_CUDA_GL_DEVICE", "vulkan")
-    monkeypatch.setenv("NAPARI_CUDA_VT_GL_SAFE", "perhaps")
+    monkeypatch.setenv("NAPARI_CUDA_LOG_LEVEL", "perhaps")
     with pytest.raises(ConfigError) as caught:
         load_settings()
     message = str(caught.value)
     assert "NAPARI_CUDA_GL_DEVICE='vulkan': Input should be 'auto', 'hardware', 'surfaceless' or 'software'" in message
-    assert "NAPARI_CUDA_VT_GL_SAFE='perhaps'" in message
+    assert "NAPARI_CUDA_LOG_LEVEL='perhaps'" in message
     assert "\n" not in message
 
 

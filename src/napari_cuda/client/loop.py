@@ -64,7 +64,10 @@ class ClientStreamLoop:
         )
         self.receiver = PixelReceiver(self.pipeline, self.metrics, self._on_closed, host.post)
         self.channel = StateChannel(
-            client, StateEvents(self._on_welcome, self._on_message, self._on_overflow, self._on_closed), host.post
+            client,
+            StateEvents(self._on_welcome, self._on_message, self._on_overflow, self._on_closed),
+            host.post,
+            self.metrics,
         )
         self.state_controller = StateController(config, self.channel)
         self.receive_controller: ReceiveController | None = None

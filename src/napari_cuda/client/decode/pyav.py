@@ -8,12 +8,12 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from napari_cuda.client.decode.h264 import H264Decoder
 from napari_cuda.client.decode.still import decode_still
 from napari_cuda.client.playout.frame import ExactPicture, SubmittedFrame, YuvPicture
 from napari_cuda.client.playout.gate import TRANSITIONS, GateEvent, GateState, KeyframeRequests, Verdict, packet_event
+from napari_cuda.client.telemetry import ClientMetrics
 from napari_cuda.protocol.errors import StreamError
 from napari_cuda.protocol.packet import PacketHeader, PacketKind
 from napari_cuda.worker import Worker
@@ -23,16 +23,6 @@ log = logging.getLogger(__name__)
 QUEUE_CAPACITY = 32
 """About half a second at 60 frames/s. A well-behaved server has 2 to 4 on the way; more than
 this and what waits is too old to be worth decoding: a fresh IDR shows the present sooner."""
-
-
-class DecodeMetrics(Protocol):
-    """Counters of the decode thread; called from that thread and the submitting one."""
-
-    def count(self, name: str, n: int = 1) -> None:
-        """Add to a counter."""
-
-    def observe(self, name: str, seconds: float) -> None:
-        """Add a duration to a histogram."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +88,7 @@ class PyAVPipeline:
         present: Callable[[SubmittedFrame], object],
         on_unchanged: Callable[[PacketHeader], None],
         request_keyframe: Callable[[], None],
-        metrics: DecodeMetrics,
+        metrics: ClientMetrics,
         on_restarted: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.perf_counter,
         capacity: int = QUEUE_CAPACITY,

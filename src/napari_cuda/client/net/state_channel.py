@@ -10,6 +10,7 @@ from typing import cast
 
 from napari_cuda.client.config import ClientConfig
 from napari_cuda.client.net.transport import Post, SocketThread
+from napari_cuda.client.telemetry import ClientMetrics
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.backlog import MessageBacklog
 from napari_cuda.protocol.errors import ProtocolError
@@ -30,7 +31,8 @@ class StateEvents:
 class StateChannel:
     """Drives the sans-I/O session. Owner: the "state-channel" thread; `post_intents` from the GUI's."""
 
-    def __init__(self, client: str, events: StateEvents, post: Post) -> None:
+    def __init__(self, client: str, events: StateEvents, post: Post, metrics: ClientMetrics) -> None:
+        self._metrics = metrics
         self._client = client
         self._events = events
         self._post = post
@@ -41,8 +43,6 @@ class StateChannel:
         self._backlog = MessageBacklog()
         self._handing_over = False
         self._told_overflow = False
-        self.rtt_s: float | None = None
-        """Newest measured round trip of a ping."""
 
     def attach(self, socket: SocketThread) -> None:
         """Give the channel the socket it speaks through."""
@@ -103,7 +103,7 @@ class StateChannel:
     def _on_event(self, event: SessionEvent) -> None:
         match event:
             case RoundTrip(rtt_s):
-                self.rtt_s = rtt_s
+                self._metrics.observe("round_trip", rtt_s)
             case SessionClosed(_, message):
                 reason = message
                 self._post(lambda: self._events.closed(reason))

@@ -6,8 +6,9 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-from napari_cuda.server.encode.viewer_stream import StreamMetrics, ViewerStream
+from napari_cuda.server.encode.viewer_stream import ViewerStream
 from napari_cuda.server.frames import RenderedFrame
+from napari_cuda.server.metrics import ServerMetrics
 
 
 class OpenStream(Protocol):
@@ -25,7 +26,7 @@ class StreamHub:
     """All viewers' streams; the render loop's frame sink. Thread-safe."""
 
     def __init__(
-        self, metrics: StreamMetrics, *, frame_rate: float, bit_rate: int, on_room: Callable[[], None]
+        self, metrics: ServerMetrics, *, frame_rate: float, bit_rate: int, on_room: Callable[[], None]
     ) -> None:
         self._metrics = metrics
         self._frame_rate = frame_rate

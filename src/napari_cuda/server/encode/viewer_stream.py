@@ -6,7 +6,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import Protocol
 
 from napari_cuda.protocol.errors import StreamError
 from napari_cuda.protocol.packet import PacketFlag, PacketHeader, PacketKind, pack
@@ -15,6 +14,7 @@ from napari_cuda.server.encode.plan import Job, StreamPlan
 from napari_cuda.server.encode.still import encode_still
 from napari_cuda.server.encode.window import AckWindow
 from napari_cuda.server.frames import RenderedFrame
+from napari_cuda.server.metrics import ServerMetrics
 from napari_cuda.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -24,16 +24,6 @@ MOST_FAILURES = 3
 
 KEYFRAME_EVERY_S = 0.25
 """A viewer that asks for keyframes without pause gets no more of them than this."""
-
-
-class StreamMetrics(Protocol):
-    """Counters of the encoder threads."""
-
-    def observe(self, name: str, seconds: float) -> None:
-        """Add a duration to a histogram."""
-
-    def count(self, name: str, n: int = 1) -> None:
-        """Add to a counter."""
 
 
 class ViewerStream:
@@ -53,7 +43,7 @@ class ViewerStream:
         deliver: Callable[[bytes], None],
         on_room: Callable[[], None],
         on_failed: Callable[[str], None],
-        metrics: StreamMetrics,
+        metrics: ServerMetrics,
     ) -> None:
         self.viewer = viewer
         self._frame_rate = frame_rate

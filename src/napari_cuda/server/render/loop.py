@@ -17,6 +17,7 @@ from typing import Protocol
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.digest import picture_hash
 from napari_cuda.server.frames import BufferPool, RenderedFrame
+from napari_cuda.server.metrics import ServerMetrics
 from napari_cuda.server.render.detail import FULL, Detail, DetailController
 from napari_cuda.server.render.inbox import Inbox, ViewerIntent, coalesce
 from napari_cuda.server.render.napari_adapter import HeadlessCanvas
@@ -27,15 +28,6 @@ from napari_cuda.server.scene.authority import SceneAuthority
 log = logging.getLogger(__name__)
 
 ERROR_PAUSE_S = 0.5
-
-PATIENCE_S = 0.05
-"""So long what was asked may take to be drawn before the next intents are taken. Most slices arrive
-and most windows open within it: each picture then shows one state in full, and of a fast drag only
-the steps that are shown are computed. What waits meanwhile merges."""
-
-AFTERTHOUGHT_S = 0.02
-"""So long the redraw waits that napari asks for while drawing (each step of a zoom): mostly it gives the
-same picture, and whatever comes in meanwhile needs another one anyway."""
 
 
 class StateSink(Protocol):
@@ -56,16 +48,6 @@ class FrameSink(Protocol):
 
     def publish(self, frame: RenderedFrame) -> None:
         """Offer a frame to every viewer's stream; the newest wins."""
-
-
-class RenderMetrics(Protocol):
-    """Counters of the loop."""
-
-    def observe(self, name: str, seconds: float) -> None:
-        """Add a duration to a histogram."""
-
-    def count(self, name: str, n: int = 1) -> None:
-        """Add to a counter."""
 
 
 @dataclass(slots=True)
@@ -97,7 +79,7 @@ class RenderLoop:
         authority: SceneAuthority,
         states: StateSink,
         frames: FrameSink,
-        metrics: RenderMetrics,
+        metrics: ServerMetrics,
         *,
         frame_rate: float,
         reduce_detail: bool,
@@ -115,8 +97,6 @@ class RenderLoop:
         self._newest: RenderedFrame | None = None
         self._applied: dict[str, int] = {}
         self._settled = _Settled()
-        self._hold_until_s = 0.0
-        self._afterthought_s = 0.0
         self._complaint = ""
 
     # --- from any thread ----------------------------------------------------------------
@@ -167,43 +147,38 @@ class RenderLoop:
             self._states.broadcast([m.Error("render.failed", f"the server could not draw the scene: {line}")])
 
     def _turn(self) -> None:
-        acks = {} if self._holding() else self._run_inbox()
-        if self._canvas.pump() or acks:
-            self._afterthought_s = 0.0
+        acks = {} if self._hold_s() > 0 else self._run_inbox()
+        arrived = self._canvas.pump()
         self._tell_changes()
         for viewer, ack in acks.items():
             self._states.deliver(viewer, [ack.at(self._authority.revision)])
         now_s = time.monotonic()
         if acks:
-            self._hold_until_s = now_s + PATIENCE_S
+            self._pacing.asked(now_s)
+        elif arrived:
+            self._pacing.arrived()
         loading = self._bridge.loading
-        if loading and now_s < self._hold_until_s:
-            self._inbox.wait_for_wake(self._hold_until_s - now_s)
+        if loading and (left_s := self._pacing.patience_left_s(now_s)) > 0:
+            self._inbox.wait_for_wake(left_s)
             return
         if not loading:
             self._settle()
         damaged = self._canvas.needs_draw
         if damaged or loading:
             self._pacing.changed(now_s)
-        if now_s < self._afterthought_s:
-            self._inbox.wait(self._afterthought_s - now_s)
-            return
         action, wait_s = self._pacing.decide(now_s, damaged=damaged, wanted=self._frames.wants_frame())
         if action is Next.DRAW:
             self._draw(self._choose_detail(moving=True))
         elif action is Next.REST:
             self._rest()
-        elif self._holding():
-            left_s = max(0.0, self._hold_until_s - now_s)
+        elif (left_s := self._hold_s()) > 0:
             self._inbox.wait_for_wake(left_s if wait_s is None else min(left_s, wait_s))
         else:
             self._inbox.wait(wait_s)
 
-    def _holding(self) -> bool:
-        """True if what was asked last is not shown yet: more intents would replace it unseen."""
-        now_s = time.monotonic()
-        asked = self._bridge.loading or (self._canvas.needs_draw and now_s >= self._afterthought_s)
-        return asked and now_s < self._hold_until_s
+    def _hold_s(self) -> float:
+        """Seconds for which no more intents are taken: what was asked last is not shown yet."""
+        return self._pacing.hold_s(time.monotonic(), loading=self._bridge.loading, damaged=self._canvas.needs_draw)
 
     def _run_inbox(self) -> dict[str, _PendingAck]:
         """Run what waits; return one ack per viewer, for the newest intent and all refusals."""
@@ -293,7 +268,7 @@ class RenderLoop:
         )
         self._frames.publish(self._newest)
         if self._canvas.needs_draw:
-            self._afterthought_s = time.monotonic() + AFTERTHOUGHT_S
+            self._pacing.redraw_asked(time.monotonic())
 
     def _rest(self) -> None:
         """Finish the resting picture: full detail, marked so that it is sent exactly."""

@@ -8,6 +8,16 @@ REST_AFTER_S = 0.150
 """Nothing changed for this long: the picture is at rest and becomes exact."""
 
 
+PATIENCE_S = 0.05
+"""So long what was asked may take to be drawn before the next intents are taken. Most slices arrive
+and most windows open within it: each picture then shows one state in full, and of a fast drag only
+the steps that are shown are computed. What waits meanwhile merges."""
+
+REDRAW_S = 0.02
+"""So long the redraw waits that napari asks for while drawing (each step of a zoom): mostly it gives the
+same picture, and whatever comes in meanwhile needs another one anyway."""
+
+
 class Next(enum.Enum):
     """What the render loop should do now."""
 
@@ -26,6 +36,8 @@ class FramePacing:
         self._interval_s = 1.0 / frame_rate
         self._drawn_s = float("-inf")
         self._changed_s = float("-inf")
+        self._asked_s = float("-inf")
+        self._redraw_from_s = float("-inf")
         self._resting = True
 
     @property
@@ -37,6 +49,28 @@ class FramePacing:
         """Note that the picture changed (or must be shown to somebody new)."""
         self._changed_s = now_s
         self._resting = False
+
+    def asked(self, now_s: float) -> None:
+        """Note that intents were applied."""
+        self._asked_s = now_s
+        self.arrived()
+
+    def arrived(self) -> None:
+        """Note that there is something new to draw: it need not wait as a mere redraw does."""
+        self._redraw_from_s = float("-inf")
+
+    def redraw_asked(self, now_s: float) -> None:
+        """Note that a draw asked for another one."""
+        self._redraw_from_s = now_s + REDRAW_S
+
+    def patience_left_s(self, now_s: float) -> float:
+        """Return for how long what was asked last may still take; never negative."""
+        return max(0.0, self._asked_s + PATIENCE_S - now_s)
+
+    def hold_s(self, now_s: float, *, loading: bool, damaged: bool) -> float:
+        """Return for how long no more intents are taken: they would replace unseen what was asked last."""
+        unseen = loading or (damaged and now_s >= self._redraw_from_s)
+        return self.patience_left_s(now_s) if unseen else 0.0
 
     def drawn(self, now_s: float) -> None:
         """Note that drawing began at `now_s`."""
@@ -54,7 +88,7 @@ class FramePacing:
         if damaged:
             if not wanted:
                 return Next.WAIT, None
-            wait_s = self._drawn_s + self._interval_s - now_s
+            wait_s = max(self._drawn_s + self._interval_s, self._redraw_from_s) - now_s
             return (Next.WAIT, wait_s) if wait_s > 0 else (Next.DRAW, None)
         if self._resting:
             return Next.WAIT, None

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_cuda.server.render.pacing import REST_AFTER_S, FramePacing, Next
+from napari_cuda.server.render.pacing import PATIENCE_S, REDRAW_S, REST_AFTER_S, FramePacing, Next
 
 DRAW, REST, WAIT = Next.DRAW, Next.REST, Next.WAIT
 
@@ -102,3 +102,40 @@ def test_a_loop_that_follows_it_draws_at_the_frame_rate_and_then_stops(frame_rat
     assert abs(draws - 4 * frame_rate) <= 1
     assert turns <= 2 * draws + 6  # no turn without a reason
     assert pacing.resting
+
+
+@pytest.mark.parametrize(("loading", "damaged"), [(True, False), (False, True), (True, True)])
+def test_no_more_intents_are_taken_before_the_last_are_shown_or_patience_ends(loading: bool, damaged: bool) -> None:
+    pacing = FramePacing(60)
+    pacing.asked(10.0)
+    assert pacing.hold_s(10.0, loading=loading, damaged=damaged) == pytest.approx(PATIENCE_S)
+    assert pacing.hold_s(10.0 + PATIENCE_S, loading=loading, damaged=damaged) == 0
+
+
+def test_intents_are_taken_when_what_was_asked_is_shown() -> None:
+    pacing = FramePacing(60)
+    assert pacing.hold_s(5.0, loading=True, damaged=True) == 0  # nothing was asked yet
+    pacing.asked(10.0)
+    assert pacing.hold_s(10.0, loading=False, damaged=False) == 0
+
+
+def test_a_redraw_that_a_draw_asked_for_lets_intents_come_first() -> None:
+    pacing = FramePacing(1000)
+    pacing.asked(10.0)
+    pacing.drawn(10.0)
+    pacing.redraw_asked(10.01)
+    assert pacing.hold_s(10.015, loading=False, damaged=True) == 0
+    assert decide(pacing, 10.015, damaged=True) == (WAIT, round(REDRAW_S - 0.005, 6))
+    assert decide(pacing, 10.01 + REDRAW_S, damaged=True) == (DRAW, None)
+
+
+@pytest.mark.parametrize("news", ["intents", "a slice"])
+def test_what_is_new_does_not_wait_as_a_redraw_does(news: str) -> None:
+    pacing = FramePacing(1000)
+    pacing.drawn(10.0)
+    pacing.redraw_asked(10.01)
+    if news == "intents":
+        pacing.asked(10.011)
+    else:
+        pacing.arrived()
+    assert decide(pacing, 10.011, damaged=True) == (DRAW, None)
