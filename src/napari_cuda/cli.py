@@ -18,6 +18,7 @@ from rich.logging import RichHandler
 
 from napari_cuda import __version__, settings
 from napari_cuda.protocol.errors import ConfigError, NapariCudaError
+from napari_cuda.worker import Worker
 
 if TYPE_CHECKING:
     from napari_cuda.server.app import Server
@@ -70,7 +71,7 @@ def main(version: Annotated[bool, typer.Option("--version", help="Print the vers
 
 
 @app.command()
-def serve(
+def serve(  # noqa: PLR0913 -- one parameter for each option
     paths: Annotated[
         list[str] | None,
         typer.Argument(help="Files, folders or stores to open; sample:NAME for one of napari's samples. None: empty."),
@@ -86,6 +87,7 @@ def serve(
         tuple[Path, Path] | None, typer.Option(metavar="CERT KEY", help="TLS certificate and private key (PEM).")
     ] = None,
     announce: Annotated[str | None, typer.Option(help="'json': print url, token, pid and port as one line.")] = None,
+    end_with_stdin: Annotated[bool, typer.Option(hidden=True, help="End when standard input closes.")] = False,
 ) -> None:
     """Render data here, without a display, and stream it to napari windows elsewhere.
 
@@ -106,7 +108,7 @@ def serve(
         with redirect_stdout(sys.stderr if announce else sys.stdout):
             api.serve(
                 paths or [],
-                on_ready=lambda server: _announce(server, line if announce else None),
+                on_ready=lambda server: _ready(server, line if announce else None, end_with_stdin=end_with_stdin),
                 host=host,
                 port=port,
                 roots=tuple(root or ()),
@@ -114,6 +116,20 @@ def serve(
                 frame_rate=fps,
                 tls=tls,
             )
+
+
+def _ready(server: Server, line: TextIO | None, *, end_with_stdin: bool) -> None:
+    if end_with_stdin:
+        # Whoever started us holds the other end: however it dies, we do not outlive it.
+        Worker("stdin", lambda _stop: _wait_for_end_of_stdin(server)).start()
+    _announce(server, line)
+
+
+def _wait_for_end_of_stdin(server: Server) -> None:
+    # Not sys.stdin: a daemon thread inside its lock aborts the interpreter at exit.
+    while os.read(0, 1024):
+        pass
+    server.stop()
 
 
 def _announce(server: Server, line: TextIO | None) -> None:

@@ -19,11 +19,13 @@ _LONGEST_STOP_S = 15.0
 class ServerProcess:
     """Context manager. After it is entered, connections are answered.
 
+    The server ends with this process, even if that is killed.
+
     Raises StartupError, with the server's own last words, if it does not come up.
     """
 
     def __init__(self, arguments: Sequence[str]) -> None:
-        own = ["--port", "0", "--announce", "json"]
+        own = ["--port", "0", "--announce", "json", "--end-with-stdin"]
         self._arguments = [sys.executable, "-m", "napari_cuda", "serve", *own, *arguments]
         self._process: subprocess.Popen[str] | None = None
         self._log: IO[str] | None = None
@@ -54,7 +56,8 @@ class ServerProcess:
         """Start the server and wait until it answers."""
         # A file and not a pipe: nobody would read the pipe, and a full one stops the server.
         self._log = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
-        self._process = subprocess.Popen(self._arguments, stdout=subprocess.PIPE, stderr=self._log, text=True)
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(self._arguments, stdin=pipe, stdout=pipe, stderr=self._log, text=True)
         line = self._process.stdout.readline() if self._process.stdout else ""
         if not line:
             self._process.wait()
@@ -75,8 +78,9 @@ class ServerProcess:
             except subprocess.TimeoutExpired:
                 process.kill()
                 status = process.wait()
-            if process.stdout is not None:
-                process.stdout.close()
+            for end in (process.stdin, process.stdout):
+                if end is not None:
+                    end.close()
         if self._log is not None:
             self._log.close()
             self._log = None

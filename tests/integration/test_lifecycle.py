@@ -298,3 +298,19 @@ def test_connections_are_closed_in_the_test_process(server: ServerProcess, conne
     viewer.sync()
     viewer.close()
     assert psutil.Process().num_fds() == before
+
+
+def test_a_server_does_not_outlive_the_process_that_started_it() -> None:
+    code = (
+        "import time; from napari_cuda.server_process import ServerProcess\n"
+        "with ServerProcess(['--size', '64x64']) as server: print(server.pid, flush=True); time.sleep(600)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    try:
+        assert parent.stdout is not None
+        server = psutil.Process(int(parent.stdout.readline()))
+        assert server.is_running()
+    finally:
+        parent.kill()
+        parent.communicate()
+    assert settles(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE)
