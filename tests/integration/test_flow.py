@@ -26,7 +26,7 @@ Serve = Callable[..., ServerProcess]
 Connect = Callable[[ServerProcess], RemoteViewer]
 
 ROUNDS = 6
-"""Other work on the machine can only slow things down: of each rate the highest of so many rounds counts."""
+"""Other work on the machine can only slow things down: the best of so many rounds counts."""
 
 
 @pytest.fixture(scope="module")
