@@ -108,8 +108,9 @@ class ViewerStream:
         try:
             while True:
                 with self._changed:
-                    held_back_s = KEYFRAME_EVERY_S if self._plan.keyframe_needed else None
-                    self._changed.wait_for(lambda: stop.is_set() or self._next_job() is not None, held_back_s)
+                    while not stop.is_set() and self._next_job() is None:
+                        # Anew each time: a keyframe asked for meanwhile may be held back, and nobody says when it is due.
+                        self._changed.wait(KEYFRAME_EVERY_S if self._plan.keyframe_needed else None)
                     if stop.is_set():
                         return
                     job, frame = self._next_job(), self._newest
