@@ -109,7 +109,7 @@ class ViewerStream:
             while True:
                 with self._changed:
                     while not stop.is_set() and self._next_job() is None:
-                        # Anew each time: a keyframe asked for meanwhile may be held back, and nobody says when it is due.
+                        # Looked at anew each time: nobody says when a keyframe that is held back is due.
                         self._changed.wait(KEYFRAME_EVERY_S if self._plan.keyframe_needed else None)
                     if stop.is_set():
                         return

@@ -5,7 +5,6 @@ from __future__ import annotations
 import queue
 from collections.abc import Iterator
 
-import numpy as np
 import pytest
 
 from napari_cuda.protocol.digest import picture_hash
