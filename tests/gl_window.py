@@ -14,7 +14,8 @@ import pytest
 from qtpy.QtCore import QEventLoop
 from qtpy.QtWidgets import QApplication
 
-from napari_cuda.client.playout.frame import ColorSpec, ExactPicture, SubmittedFrame, YuvPicture
+from napari_cuda.client.playout.frame import SubmittedFrame
+from napari_cuda.client.playout.picture import ColorSpec, ExactPicture, YuvPicture
 from napari_cuda.client.qt.gl_renderer import GLRenderer
 from napari_cuda.client.qt.napari_adapter import CanvasAdapter
 from napari_cuda.client.qt.yuv_shader import Rect

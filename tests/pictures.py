@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from napari_cuda.client.playout.frame import YuvPicture
+from napari_cuda.client.playout.picture import YuvPicture
 
 Rgba = npt.NDArray[np.uint8]
 

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any
 
 import napari_cuda
-from napari_cuda.client.playout.frame import ExactPicture
+from napari_cuda.client.playout.picture import ExactPicture
 
 
 class ViewerProcess:

@@ -7,7 +7,7 @@ import pytest
 
 from napari_cuda.client.decode.h264 import H264Decoder
 from napari_cuda.client.decode.still import decode_still
-from napari_cuda.client.playout.frame import ColorSpec
+from napari_cuda.client.playout.picture import ColorSpec
 from napari_cuda.protocol.digest import picture_hash
 from napari_cuda.protocol.errors import StreamError
 from napari_cuda.server.encode.h264 import H264Encoder

@@ -10,7 +10,7 @@ import pytest
 from OpenGL import GL
 
 from gl_window import Window, exact_frame, frame_of, padded, rgb_reference, yuv_frame
-from napari_cuda.client.playout.frame import ColorSpec, ExactPicture, YuvPicture
+from napari_cuda.client.playout.picture import ColorSpec, ExactPicture, YuvPicture
 from napari_cuda.client.qt import gl_renderer
 from napari_cuda.protocol.errors import StreamError
 

@@ -25,7 +25,8 @@ import napari_cuda
 from gl_window import require_display
 from headless_process import run, run_headless
 from napari_cuda.client.headless import RemoteViewer
-from napari_cuda.client.playout.frame import SubmittedFrame, YuvPicture
+from napari_cuda.client.playout.frame import SubmittedFrame
+from napari_cuda.client.playout.picture import YuvPicture
 from napari_cuda.client.qt.window import StreamedViewer
 from napari_cuda.protocol.digest import picture_hash
 from napari_cuda.protocol.packet import CameraPose

@@ -13,8 +13,9 @@ from napari_cuda.client.loop_state import ClientLoopState, LoopPhase
 from napari_cuda.client.mirror.viewer_mirror import ViewerMirror
 from napari_cuda.client.net.pixel_receiver import PixelReceiver, ReceiveController
 from napari_cuda.client.net.state_channel import StateChannel, StateController, StateEvents
-from napari_cuda.client.playout.frame import ExactPicture, SubmittedFrame
+from napari_cuda.client.playout.frame import SubmittedFrame
 from napari_cuda.client.playout.gate import seq_distance
+from napari_cuda.client.playout.picture import ExactPicture
 from napari_cuda.client.playout.presenter import FixedLatencyPresenter
 from napari_cuda.client.telemetry import ClientMetrics
 from napari_cuda.protocol import messages as m

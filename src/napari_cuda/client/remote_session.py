@@ -12,7 +12,7 @@ from napari_cuda.client.loop import ClientStreamLoop
 from napari_cuda.client.loop_lifecycle import start_loop, stop_loop
 from napari_cuda.client.loop_state import LoopPhase
 from napari_cuda.client.mirror.viewer_mirror import ViewerMirror
-from napari_cuda.client.playout.frame import ExactPicture
+from napari_cuda.client.playout.picture import ExactPicture
 from napari_cuda.client.telemetry import ClientMetrics
 from napari_cuda.protocol.errors import ConnectError
 

@@ -8,6 +8,7 @@ NapariCudaError
 │   └── PacketError     … on the pixel socket
 ├── PropertyError       a property does not exist or refuses a value
 ├── StreamError         encoding or decoding failed
+├── LeaseError          a decoded surface was let go of, or used, out of turn
 └── ConnectError        the server cannot be reached, or refused us
 """
 
@@ -51,6 +52,10 @@ class PropertyError(NapariCudaError):
 
 class StreamError(NapariCudaError):
     """Encoding or decoding failed."""
+
+
+class LeaseError(NapariCudaError):
+    """A decoded surface was let go of, or used, out of turn: a mistake in our own code."""
 
 
 class ConnectError(NapariCudaError):

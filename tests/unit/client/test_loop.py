@@ -9,7 +9,8 @@ import numpy as np
 from napari_cuda.client.config import ClientConfig
 from napari_cuda.client.loop import ClientStreamLoop
 from napari_cuda.client.loop_state import ClientLoopState
-from napari_cuda.client.playout.frame import ExactPicture, SubmittedFrame
+from napari_cuda.client.playout.frame import SubmittedFrame
+from napari_cuda.client.playout.picture import ExactPicture
 from napari_cuda.protocol.packet import PacketFlag, PacketHeader, PacketKind
 
 

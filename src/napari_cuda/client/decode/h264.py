@@ -15,7 +15,7 @@ from av.stream import Stream
 from av.video.plane import VideoPlane
 from av.video.reformatter import ColorRange
 
-from napari_cuda.client.playout.frame import ColorSpec, Plane, YuvPicture
+from napari_cuda.client.playout.picture import ColorSpec, Plane, YuvPicture
 from napari_cuda.protocol.errors import StreamError
 
 # yuvj…: libavcodec's name for the same samples in full range.

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from napari_cuda.client.decode.h264 import H264Decoder
 from napari_cuda.client.decode.still import decode_still
-from napari_cuda.client.playout.frame import ExactPicture, SubmittedFrame, YuvPicture
+from napari_cuda.client.playout.frame import SubmittedFrame
 from napari_cuda.client.playout.gate import TRANSITIONS, GateEvent, GateState, KeyframeRequests, Verdict, packet_event
+from napari_cuda.client.playout.picture import ExactPicture, YuvPicture
 from napari_cuda.client.telemetry import ClientMetrics
 from napari_cuda.protocol.errors import StreamError
 from napari_cuda.protocol.packet import PacketHeader, PacketKind

@@ -7,7 +7,7 @@ import io
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from napari_cuda.client.playout.frame import ExactPicture
+from napari_cuda.client.playout.picture import ExactPicture
 from napari_cuda.protocol.digest import picture_hash
 from napari_cuda.protocol.errors import StreamError
 

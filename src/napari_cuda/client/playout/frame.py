@@ -4,50 +4,34 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
+from napari_cuda.client.playout.lease import FrameLease, LeaseRole
+from napari_cuda.client.playout.picture import ExactPicture, YuvPicture
 from napari_cuda.protocol.packet import PacketHeader
 
-Plane = npt.NDArray[np.uint8]
-
-
-@dataclass(frozen=True, slots=True)
-class ColorSpec:
-    """What the bitstream says about its samples. `matrix` is 'bt709' or 'bt601'."""
-
-    matrix: str = "bt709"
-    full_range: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class YuvPicture:
-    """Decoded planes, uint8: `y` (coded_h, stride_y), `u`, `v` (chroma_h, stride_c).
-
-    Rows may be padded: only the first `coded_size[0]` samples of a luma row are picture.
-    `chroma_shift` is (horizontal, vertical): (1, 1) for 4:2:0, (0, 0) for 4:4:4.
-    """
-
-    y: Plane
-    u: Plane
-    v: Plane
-    color: ColorSpec
-    chroma_shift: tuple[int, int] = (1, 1)
-
-
-@dataclass(frozen=True, slots=True)
-class ExactPicture:
-    """The exact picture: (H, W, 4) uint8 RGBA, contiguous."""
-
-    rgba: Plane
+Picture = YuvPicture | ExactPicture | FrameLease
+"""Planes in memory, the exact picture, or a surface of a hardware decoder."""
 
 
 @dataclass(frozen=True, slots=True)
 class SubmittedFrame:
-    """A decoded picture, when it is due, and what it shows. `due_s` is the client's clock."""
+    """A decoded picture, when it is due, and what it shows. `due_s` is the client's clock.
+
+    Revision, epoch and camera are those of `header`. Whoever passes the frame on passes on the
+    lease's role too: `acquire` before, `release` after; without a lease both do nothing.
+    """
 
     header: PacketHeader
-    picture: YuvPicture | ExactPicture
+    picture: Picture
     due_s: float
     received_s: float
     decoded_s: float
+
+    def acquire(self, role: LeaseRole) -> None:
+        """Hold the picture's surface, if it is one."""
+        if isinstance(self.picture, FrameLease):
+            self.picture.acquire(role)
+
+    def release(self, role: LeaseRole) -> None:
+        """Let go of the picture's surface, if it is one."""
+        if isinstance(self.picture, FrameLease):
+            self.picture.release(role)

@@ -15,7 +15,8 @@ import numpy as np
 from OpenGL import GL
 from OpenGL.error import GLError
 
-from napari_cuda.client.playout.frame import ExactPicture, Plane, SubmittedFrame, YuvPicture
+from napari_cuda.client.playout.frame import SubmittedFrame
+from napari_cuda.client.playout.picture import ExactPicture, Plane, YuvPicture
 from napari_cuda.client.qt import yuv_shader
 from napari_cuda.protocol.errors import StartupError, StreamError
 

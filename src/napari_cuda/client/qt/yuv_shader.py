@@ -6,7 +6,7 @@ context and a program of another version cannot share it on macOS.
 
 from __future__ import annotations
 
-from napari_cuda.client.playout.frame import ColorSpec
+from napari_cuda.client.playout.picture import ColorSpec
 from napari_cuda.protocol.errors import StreamError
 
 Rect = tuple[float, float, float, float]

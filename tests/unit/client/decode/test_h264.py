@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_cuda.client.decode.h264 import H264Decoder
-from napari_cuda.client.playout.frame import ColorSpec
+from napari_cuda.client.playout.picture import ColorSpec
 from napari_cuda.protocol.errors import StreamError
 from napari_cuda.server.encode.h264 import H264Encoder
 from pictures import noisy_pan, opaque, patches, rgb_of

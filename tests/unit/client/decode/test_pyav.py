@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from napari_cuda.client.decode.pyav import PyAVPipeline
-from napari_cuda.client.playout.frame import ExactPicture, SubmittedFrame, YuvPicture
+from napari_cuda.client.playout.frame import SubmittedFrame
+from napari_cuda.client.playout.picture import ExactPicture, YuvPicture
 from napari_cuda.protocol.digest import picture_hash
 from napari_cuda.protocol.packet import PacketFlag, PacketHeader, PacketKind
 from napari_cuda.server.encode.h264 import H264Encoder

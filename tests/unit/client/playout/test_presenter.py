@@ -5,7 +5,8 @@ import threading
 import numpy as np
 import pytest
 
-from napari_cuda.client.playout.frame import ExactPicture, SubmittedFrame
+from napari_cuda.client.playout.frame import SubmittedFrame
+from napari_cuda.client.playout.picture import ExactPicture
 from napari_cuda.client.playout.presenter import FixedLatencyPresenter, PlayoutMode
 from napari_cuda.protocol.packet import PacketHeader, PacketKind
 

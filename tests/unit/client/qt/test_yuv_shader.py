@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_cuda.client.playout.frame import ColorSpec
+from napari_cuda.client.playout.picture import ColorSpec
 from napari_cuda.client.qt import yuv_shader
 from napari_cuda.protocol.errors import StreamError
 
