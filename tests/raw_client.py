@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from types import TracebackType
 from typing import TypeVar
 
@@ -20,12 +21,15 @@ class RawClient:
     """One state socket, its hello said. Messages that nobody asked for are skipped."""
 
     def __init__(self, server: ServerProcess, *, hello: bool = True, headers: Mapping[str, str] | None = None) -> None:
-        self.socket = connect(
-            f"ws://127.0.0.1:{server.port}/ws/state",
-            additional_headers={"Authorization": f"Bearer {server.token}"} | dict(headers or {}),
-            compression=None,
-            max_size=None,
-            proxy=None,
+        self._open = ExitStack()
+        self.socket = self._open.enter_context(
+            connect(
+                f"ws://127.0.0.1:{server.port}/ws/state",
+                additional_headers={"Authorization": f"Bearer {server.token}"} | dict(headers or {}),
+                compression=None,
+                max_size=None,
+                proxy=None,
+            )
         )
         self._intents = 0
         self.viewer = ""
@@ -61,7 +65,7 @@ class RawClient:
         return {refusal.name: refusal.reason for refusal in ack.refused}
 
     def close(self) -> None:
-        self.socket.close()
+        self._open.close()
 
     def __enter__(self) -> RawClient:
         return self
