@@ -11,10 +11,12 @@ import napari
 import numpy as np
 import numpy.typing as npt
 import pytest
+from OpenGL import GL
 from qtpy.QtCore import QEventLoop
 from qtpy.QtWidgets import QApplication
 
 from napari_cuda.client.playout.frame import SubmittedFrame
+from napari_cuda.client.playout.lease import FrameLease
 from napari_cuda.client.playout.picture import ColorSpec, ExactPicture, YuvPicture
 from napari_cuda.client.qt.gl_renderer import GLRenderer
 from napari_cuda.client.qt.napari_adapter import CanvasAdapter
@@ -59,6 +61,13 @@ def open_viewer() -> napari.Viewer:
 def fix_canvas_size(viewer: napari.Viewer, size: tuple[int, int]) -> None:
     """Give the canvas of a window a size of (width, height) pixels for good."""
     viewer.window._qt_viewer.canvas.native.setFixedSize(*size)
+
+
+def gl_objects() -> dict[str, int]:
+    """Count what the current OpenGL context, and those that share with it, have."""
+    names = range(1, 4096)
+    kinds = {"textures": GL.glIsTexture, "buffers": GL.glIsBuffer, "programs": GL.glIsProgram}
+    return {kind: sum(bool(exists(name)) for name in names) for kind, exists in kinds.items()}
 
 
 class Window:
@@ -116,7 +125,9 @@ class Window:
 
 
 def frame_of(
-    picture: YuvPicture | ExactPicture, canvas_size: tuple[int, int], coded_size: tuple[int, int] | None = None
+    picture: YuvPicture | ExactPicture | FrameLease,
+    canvas_size: tuple[int, int],
+    coded_size: tuple[int, int] | None = None,
 ) -> SubmittedFrame:
     """Return a frame that shows `picture`."""
     kind = PacketKind.STILL if isinstance(picture, ExactPicture) else PacketKind.ACCESS_UNIT

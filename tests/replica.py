@@ -60,6 +60,24 @@ class Replica:
             case m.ViewUpdate(_, values):
                 self.scopes[Scope.VIEW] |= values
 
+    def copy(self) -> Replica:
+        """Return another with the same content."""
+        other = Replica.__new__(Replica)
+        other.revision = self.revision
+        other.layers = dict(self.layers)
+        other.scopes = {name: dict(values) for name, values in self.scopes.items()}
+        return other
+
+    def apply_again(self, delta: m.Delta) -> None:
+        """Apply what may have been heard before the connection was lost."""
+        if isinstance(delta, m.SceneUpdate):
+            for name in delta.removed:
+                self.layers.pop(name, None)
+            for state in delta.added:
+                self.layers.pop(state.spec.layer, None)
+            delta = msgspec.structs.replace(delta, removed=[])
+        self.apply(delta)
+
     def check_equals(self, snapshot: m.SceneSnapshot) -> None:
         assert self.layers == {state.spec.layer: state for state in snapshot.layers}
         assert self.scopes == {name: getattr(snapshot, name) for name in SCOPES}

@@ -107,8 +107,16 @@ def add_every_kind(viewer: Any) -> None:
     viewer.add_vectors(arrows, name="some vectors", edge_width=0.5)
 
 
+def add_many_layers(viewer: Any) -> None:
+    """Add an image and sixteen small ones beside it, to be removed one after the other."""
+    viewer.add_image(smooth_image(128, 160), name="image")
+    for number in range(16):
+        viewer.add_image(smooth_image(12, 8, number), name=f"small {number}", translate=(132, 10 * number))
+
+
 SCENES = {
     "flat": add_flat_scene,
+    "many": add_many_layers,
     "mri": add_mri_volume,
     "patches": add_color_patches,
     "blending": add_blending_scene,

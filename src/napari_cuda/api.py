@@ -19,24 +19,46 @@ if TYPE_CHECKING:
 
 @overload
 def connect(
-    url: str, *, window: Literal[True] = True, token: str | None = None, timeout_s: float = 30.0
+    url: str,
+    *,
+    window: Literal[True] = True,
+    token: str | None = None,
+    timeout_s: float = 30.0,
+    metrics_port: int | None = None,
 ) -> StreamedViewer: ...
 @overload
-def connect(url: str, *, window: Literal[False], token: str | None = None, timeout_s: float = 30.0) -> RemoteViewer: ...
 def connect(
-    url: str, *, window: bool = True, token: str | None = None, timeout_s: float = 30.0
+    url: str,
+    *,
+    window: Literal[False],
+    token: str | None = None,
+    timeout_s: float = 30.0,
+    metrics_port: int | None = None,
+) -> RemoteViewer: ...
+def connect(
+    url: str,
+    *,
+    window: bool = True,
+    token: str | None = None,
+    timeout_s: float = 30.0,
+    metrics_port: int | None = None,
 ) -> StreamedViewer | RemoteViewer:
     """Connect to the server at `url` (as `napari-cuda serve` printed it) and return its viewer.
 
     With a window: the napari viewer whose canvas shows the stream; show it with `napari.run()`.
     Without: the same viewer model for scripts, with `sync()`, `screenshot()` and `close()`.
+    `metrics_port` serves what this client counts and times to Prometheus, on this machine only (0: any free port).
     Raises ConfigError for an address that is none, ConnectError if the server cannot be
-    reached or refuses us, StartupError for a window without a display.
+    reached or refuses us, StartupError for a window without a display or a port that is taken.
     """
     from napari_cuda.client.config import ClientConfig  # noqa: PLC0415 -- the client extra may be absent
 
-    own_token = settings.load_settings().token
-    config = ClientConfig.from_url(url, token=token or (own_token.get_secret_value() if own_token else None))
+    own = settings.load_settings()
+    config = ClientConfig.from_url(
+        url,
+        token=token or (own.token.get_secret_value() if own.token else None),
+        metrics_port=own.metrics_port if metrics_port is None else metrics_port,
+    )
     client = f"napari-cuda {__version__}"
     if window:
         if not settings.display_name():

@@ -1,4 +1,4 @@
-"""The command line: `napari-cuda serve | connect | demo | snapshot | doctor`."""
+"""The command line: `napari-cuda serve | connect | demo | snapshot | netsim | doctor`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
 
@@ -155,6 +156,9 @@ def _announce(server: Server, line: TextIO | None) -> None:
 def connect(
     url: Annotated[str, typer.Argument(help="The URL that `napari-cuda serve` printed, token included.")],
     timeout: Annotated[float, typer.Option(help="Seconds to wait for the server.")] = 30.0,
+    metrics_port: Annotated[
+        int | None, typer.Option(help="Serve this client's metrics to Prometheus here, on loopback; 0: any free port.")
+    ] = None,
 ) -> None:
     """Open the napari window of a scene that is served elsewhere."""
     with _one_line_errors():
@@ -163,7 +167,7 @@ def connect(
 
         from napari_cuda import api
 
-        viewer = api.connect(url, timeout_s=timeout)
+        viewer = api.connect(url, timeout_s=timeout, metrics_port=metrics_port)
         try:
             napari.run()
         finally:
@@ -202,6 +206,55 @@ def demo(
         from napari_cuda import demo as demos
 
         demos.run(out, output, exit_after=exit_after)
+
+
+@app.command()
+def netsim(  # noqa: PLR0913 -- one parameter for each option
+    url: Annotated[str, typer.Argument(help="The URL that `napari-cuda serve` printed, token included.")],
+    rtt: Annotated[str, typer.Option(help="Round trip, half of it each way.")] = "0ms",
+    rate: Annotated[str, typer.Option(help="What each way carries: 20Mbit, 500kbit; empty: no limit.")] = "",
+    jitter: Annotated[
+        str, typer.Option(help="How much the delay varies: uniform:5ms, normal:5ms or pareto:5ms (late tail).")
+    ] = "0ms",
+    stall: Annotated[str, typer.Option(help="EVERY:LENGTH, such as 10s:300ms: on average, nothing passes.")] = "",
+    up: Annotated[
+        str, typer.Option(help="Otherwise from client to server: delay=…,rate=…,jitter=…,buffer=…,stall=…")
+    ] = "",
+    down: Annotated[str, typer.Option(help="The same from server to client.")] = "",
+    reset: Annotated[str, typer.Option(help="Kill all connections at random, so far apart on average: 30s.")] = "",
+    port: Annotated[int, typer.Option(help="Port to connect to; 0 takes any free one.")] = 0,
+    seed: Annotated[int, typer.Option(help="Another seed, other random numbers.")] = 0,
+) -> None:
+    """Put a network between a client and a server, to see how a session does on it.
+
+    Prints the URL to connect to instead. All connections share the link; bytes keep their order.
+    What does not fit through it waits in its buffer (256 kB), as at a real bottleneck.
+
+    A home line:  [bold]napari-cuda netsim URL --rtt 40ms --rate 20Mbit --jitter pareto:10ms[/bold]
+
+    Slow upwards:  [bold]napari-cuda netsim URL --rtt 30ms --rate 50Mbit --up rate=2Mbit,buffer=64kB[/bold]
+
+    A train:  [bold]napari-cuda netsim URL --rtt 80ms --rate 5Mbit --stall 10s:800ms --reset 60s[/bold]
+    """
+    with _one_line_errors():
+        _log()
+        from napari_cuda.netsim import NetSim, spec
+
+        link = spec.both_ways(rtt=rtt, rate=rate, jitter=jitter, stall=stall)
+        with NetSim(
+            url,
+            spec.link(down, link),
+            up=spec.link(up, link),
+            reset_every_s=spec.period_s(reset) if reset else None,
+            port=port,
+            seed=seed,
+        ) as simulator:
+            out.print(f"connect with\n  [bold]napari-cuda connect '{simulator.connect_url}'[/bold]", highlight=False)
+            out.print("\nCtrl-C ends the simulator.")
+            with suppress(KeyboardInterrupt):
+                threading.Event().wait()
+            sent, received = simulator.carried_bytes
+            out.print(f"carried {received / 1e6:.1f} MB down, {sent / 1e6:.1f} MB up", highlight=False)
 
 
 @app.command()

@@ -60,12 +60,14 @@ def _connecting() -> list[Row]:
     if importlib.util.find_spec("av") is None or importlib.util.find_spec("napari") is None:
         return [(False, "needed: client packages", "pip install 'napari-cuda[client]'")]
     import av  # noqa: PLC0415 -- the client extra may be absent
-    from av.codec.hwaccel import hwdevices_available  # noqa: PLC0415 -- as above
+
+    from napari_cuda.client.decode.choice import AUTOMATIC, probe_decoder  # noqa: PLC0415 -- as above
 
     software = "h264" in av.codecs_available
     rows.append((software, "needed: an H.264 decoder", "libavcodec (software)" if software else "install the av wheel"))
-    hardware = ", ".join(hwdevices_available())
-    rows.append((bool(hardware), "  hardware decoding, as built in", hardware or "none"))
+    for name in AUTOMATIC:
+        probe = probe_decoder(name)
+        rows.append((probe.usable, f"  {probe.name}", "decodes" if probe.usable else probe.reason))
     display = settings.display_name()
     rows.append((bool(display), "a display for the window", display or "none: scripts, `snapshot` and `demo` work"))
     return rows

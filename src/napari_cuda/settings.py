@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Literal
+from types import NoneType
+from typing import Literal, get_args, get_origin
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -17,6 +18,7 @@ from napari_cuda.protocol.errors import ConfigError, StartupError
 
 ENV_PREFIX = "NAPARI_CUDA_"
 
+DecoderName = Literal["auto", "pyav", "emulated", "cuda", "videotoolbox"]
 GlDevice = Literal["auto", "hardware", "surfaceless", "software"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
@@ -32,13 +34,22 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
     )
 
+    decoder: DecoderName = Field(
+        default="auto", description="which decoder `connect` uses; auto takes the first hardware that works, else pyav"
+    )
     gl_device: GlDevice = Field(
         default="auto", description="which EGL devices to try; auto takes the first that renders"
     )
     log_level: LogLevel = Field(default="info", description="least severe message that is logged")
+    metrics_port: int | None = Field(
+        default=None, ge=0, le=65535, description="port on which `connect` serves its own metrics; 0 takes a free one"
+    )
     token: SecretStr | None = Field(default=None, description="access token; a random one is made if unset")
+    vt_gl_safe: bool = Field(
+        default=True, description="give a decoded surface back only when the GPU has drawn it; off saves a fence"
+    )
 
-    @field_validator("gl_device", "log_level", mode="before")
+    @field_validator("decoder", "gl_device", "log_level", mode="before")
     @classmethod
     def _ignore_case(cls, value: object) -> object:
         return value.strip().lower() if isinstance(value, str) else value
@@ -68,6 +79,24 @@ def load_settings() -> Settings:
             value = "" if name.endswith("TOKEN") else f"={os.environ.get(name, '')!r}"
             wrong.append(f"{name}{value}: {detail['msg'].removeprefix('Value error, ')}")
         raise ConfigError("; ".join(wrong)) from None
+
+
+def reference() -> list[tuple[str, str, str, str]]:
+    """Return the rows of the documents' table: variable, values, default, what it does."""
+    rows = []
+    for name, setting in Settings.model_fields.items():
+        values = _values(setting.annotation)
+        default = "(none)" if setting.default is None else f"`{str(setting.default).lower()}`"
+        rows.append((f"`{ENV_PREFIX}{name.upper()}`", values, default, setting.description or ""))
+    return rows
+
+
+def _values(kind: object) -> str:
+    """Return what a setting takes, in words."""
+    if get_origin(kind) is Literal:
+        return ", ".join(f"`{choice}`" for choice in get_args(kind))
+    inner = [part for part in get_args(kind) if part is not NoneType] or [kind]
+    return {bool: "`true`, `false`", int: "whole number", float: "number"}.get(inner[0], "text")
 
 
 def server_napari_config() -> Path:

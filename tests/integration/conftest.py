@@ -10,11 +10,13 @@ import pytest
 import napari_cuda
 from gl_window import Window
 from napari_cuda.client.headless import RemoteViewer
+from napari_cuda.netsim import Link, NetSim
 from napari_cuda.server_process import ServerProcess
 from scene_server import SceneServer
 
 Serve = Callable[..., ServerProcess]
 Connect = Callable[..., RemoteViewer]
+Network = Callable[..., NetSim]
 
 
 @pytest.fixture(scope="module")
@@ -33,15 +35,26 @@ def serve_scene() -> Iterator[Serve]:
 
 @pytest.fixture
 def connect() -> Iterator[Connect]:
-    """Connect a headless client to a server; it is closed after the test."""
+    """Connect a headless client to a server, or to a network before one; it is closed after the test."""
     with ExitStack() as clients:
 
-        def connect_to(server: ServerProcess) -> RemoteViewer:
+        def connect_to(server: ServerProcess | NetSim) -> RemoteViewer:
             viewer = napari_cuda.connect(server.connect_url, window=False, timeout_s=60)
             clients.callback(viewer.close)
             return viewer
 
         yield connect_to
+
+
+@pytest.fixture
+def network() -> Iterator[Network]:
+    """Put a simulated network before a server: `connect` to what this returns. It ends with the test."""
+    with ExitStack() as networks:
+
+        def put_before(server: ServerProcess, link: Link, **options: object) -> NetSim:
+            return networks.enter_context(NetSim(server.connect_url, link, **options))
+
+        yield put_before
 
 
 @pytest.fixture(scope="module")

@@ -58,7 +58,7 @@ class Queues:
             "client intents unsent": len(loop.channel._waiting),
             "client properties unacknowledged": len(loop.state.control._pending),
             "client intents being timed": len(loop._intent_times),
-            "client packets to decode": len(loop.pipeline._queue._waiting),
+            "client packets to decode": loop.pipeline._intake.waiting,
         }
         if number % 60 == 0:  # asking for the server's queues costs it time of its own
             samples = workloads.server_samples(self._server, "queue")

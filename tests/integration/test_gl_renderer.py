@@ -12,6 +12,7 @@ from OpenGL import GL
 from gl_window import Window, exact_frame, frame_of, padded, rgb_reference, yuv_frame
 from napari_cuda.client.playout.picture import ColorSpec, ExactPicture, YuvPicture
 from napari_cuda.client.qt import gl_renderer
+from napari_cuda.client.qt.gl_objects import single_channel_format
 from napari_cuda.protocol.errors import StreamError
 
 COLORS = [ColorSpec("bt709", True), ColorSpec("bt709", False), ColorSpec("bt601", False), ColorSpec("bt601", True)]
@@ -64,7 +65,7 @@ def test_published_colour_bars(window: Window, matrix: str, red: tuple, green: t
 
 
 def test_colours_are_right_with_opengl_2_textures(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gl_renderer, "_gl_version", lambda: (2, 1))
+    monkeypatch.setattr(gl_renderer, "gl_version", lambda: (2, 1))
     window.adapter.make_current()
     window.renderer.close()
     yuv = enlarged(patches(seed=1))
@@ -73,7 +74,7 @@ def test_colours_are_right_with_opengl_2_textures(window: Window, monkeypatch: p
     shown = window.show(yuv_frame(yuv, COLORS[0], subsampled=False), (0, 0, width, height))
 
     window.renderer.close()
-    assert gl_renderer.single_channel_format((2, 1))[1] == GL.GL_LUMINANCE
+    assert single_channel_format((2, 1))[1] == GL.GL_LUMINANCE
     assert np.abs(shown[:height, :width] - rgb_reference(yuv, COLORS[0])).max() <= 2
 
 

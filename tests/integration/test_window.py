@@ -48,16 +48,16 @@ def there(window: StreamedViewer, server: ServerProcess, connect: Connect) -> Re
 def sent(window: StreamedViewer) -> Iterator[list[m.Intent]]:
     """What the window sends, but for its size: that follows the layout, as sliders come and go."""
     intents: list[m.Intent] = []
-    channel = window._session.loop.channel
-    post = channel.post_intents
+    link = window._session.loop.link
+    send = link.send
 
     def note(posted: list[m.Intent]) -> None:
         intents.extend(one for one in posted if not (isinstance(one, m.ViewIntent) and set(one.values) == {"size"}))
-        post(posted)
+        send(posted)
 
-    channel.post_intents = note
+    link.send = note
     yield intents
-    channel.post_intents = post
+    link.send = send
 
 
 def pump_until(viewer: Any, done: Callable[[], bool]) -> bool:

@@ -1,8 +1,11 @@
-"""Paths named in the documents exist; decision records are numbered without gaps."""
+"""Paths named in the documents exist, rendered tables are current, decision records are numbered without gaps."""
 
 from __future__ import annotations
 
 import re
+import runpy
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,6 +32,14 @@ DOCUMENTS = [
     path
     for path in files()
     if path.suffix == ".md" and not path.is_relative_to("docs/adr") and path.name != "CHANGELOG.md"
+]
+RENDER_DOCS = ROOT / "scripts" / "render-docs"
+# (document, section): what scripts/render-docs writes.
+SECTIONS = [
+    (path, name)
+    for path in DOCUMENTS
+    if path.is_relative_to("docs")
+    for name in re.findall("<!-- (.*):begin -->", text_of(path) or "")
 ]
 RECORDS = sorted(path for path in files() if path.is_relative_to("docs/adr"))
 
@@ -79,6 +90,23 @@ def test_links_to_files_exist(document: Path) -> None:
 )
 def test_what_counts_as_a_path(token: str, expected: bool) -> None:
     assert is_repository_path(token) is expected
+
+
+def test_all_rendered_sections_of_the_documents_are_current() -> None:
+    done = subprocess.run([sys.executable, RENDER_DOCS, "--check"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len(SECTIONS) >= 7
+
+
+@pytest.mark.parametrize(("document", "name"), SECTIONS, ids=str)
+def test_a_section_that_is_out_of_date_is_mended_and_a_lost_one_noticed(document: Path, name: str) -> None:
+    current = {path: text_of(path) or "" for path, _ in SECTIONS}
+    begin, end = f"<!-- {name}:begin -->\n", f"<!-- {name}:end -->"
+    spoilt = current | {document: current[document].replace(begin, f"{begin}| one row more |\n")}
+    rendered = runpy.run_path(str(RENDER_DOCS))["rendered"]
+    assert rendered(spoilt) == rendered(current) == current
+    with pytest.raises(SystemExit, match=f"{name}:begin"):
+        rendered(current | {document: current[document].replace(end, "")})
 
 
 def test_decision_records_are_numbered_without_gaps() -> None:

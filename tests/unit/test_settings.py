@@ -9,26 +9,29 @@ from pathlib import Path
 import pytest
 
 from napari_cuda.protocol.errors import ConfigError, StartupError
-from napari_cuda.settings import headless_napari_config, load_settings, server_napari_config
+from napari_cuda.settings import Settings, headless_napari_config, load_settings, reference, server_napari_config
 
 
 @pytest.fixture(autouse=True)
 def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("GL_DEVICE", "LOG_LEVEL", "TOKEN"):
+    for name in ("DECODER", "GL_DEVICE", "LOG_LEVEL", "TOKEN", "VT_GL_SAFE"):
         monkeypatch.delenv(f"NAPARI_CUDA_{name}", raising=False)
 
 
 def test_defaults() -> None:
     settings = load_settings()
     assert (settings.gl_device, settings.log_level, settings.token) == ("auto", "info", None)
+    assert (settings.decoder, settings.vt_gl_safe) == ("auto", True)
 
 
 def test_values_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NAPARI_CUDA_DECODER", "VideoToolbox")
     monkeypatch.setenv("NAPARI_CUDA_GL_DEVICE", " Software")
+    monkeypatch.setenv("NAPARI_CUDA_VT_GL_SAFE", "0")
     monkeypatch.setenv("NAPARI_CUDA_TOKEN", "secret-word")
     monkeypatch.setenv("NAPARI_CUDA_LOG_LEVEL", "")
     settings = load_settings()
-    assert settings.gl_device == "software"
+    assert (settings.decoder, settings.gl_device, settings.vt_gl_safe) == ("videotoolbox", "software", False)
     assert settings.log_level == "info"
     assert settings.token is not None
     assert settings.token.get_secret_value() == "secret-word"
@@ -36,6 +39,7 @@ def test_values_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_bad_values_are_one_line_that_names_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NAPARI_CUDA_DECODER", "nvdec")
     monkeypatch.setenv("NAPARI_CUDA_GL_DEVICE", "vulkan")
     monkeypatch.setenv("NAPARI_CUDA_LOG_LEVEL", "perhaps")
     with pytest.raises(ConfigError) as caught:
@@ -43,7 +47,26 @@ def test_bad_values_are_one_line_that_names_them(monkeypatch: pytest.MonkeyPatch
     message = str(caught.value)
     assert "NAPARI_CUDA_GL_DEVICE='vulkan': Input should be 'auto', 'hardware', 'surfaceless' or 'software'" in message
     assert "NAPARI_CUDA_LOG_LEVEL='perhaps'" in message
+    assert "NAPARI_CUDA_DECODER='nvdec'" in message
     assert "\n" not in message
+
+
+def test_the_port_of_the_metrics_is_a_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().metrics_port is None
+    monkeypatch.setenv("NAPARI_CUDA_METRICS_PORT", "9100")
+    assert load_settings().metrics_port == 9100
+    monkeypatch.setenv("NAPARI_CUDA_METRICS_PORT", "70000")
+    with pytest.raises(ConfigError, match=r"^NAPARI_CUDA_METRICS_PORT='70000': Input should be less than or equal"):
+        load_settings()
+
+
+def test_the_reference_has_every_setting_with_its_values() -> None:
+    rows = {variable.strip("`"): (values, default) for variable, values, default, _ in reference()}
+    assert set(rows) == {f"NAPARI_CUDA_{name.upper()}" for name in Settings.model_fields}
+    assert rows["NAPARI_CUDA_LOG_LEVEL"] == ("`debug`, `info`, `warning`, `error`", "`info`")
+    assert rows["NAPARI_CUDA_METRICS_PORT"] == ("whole number", "(none)")
+    assert rows["NAPARI_CUDA_TOKEN"] == ("text", "(none)")
+    assert all(meaning for *_, meaning in reference())
 
 
 @pytest.mark.parametrize("token", ["two words", "line\nbreak", "schlüssel"])

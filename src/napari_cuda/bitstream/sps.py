@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from napari_cuda.bitstream.annexb import NalType, first_unit, nal_type, unescape
 from napari_cuda.protocol.errors import StreamError
 
-# profile_idc values whose SPS carries the chroma format and bit depths (7.3.2.1.1).
-_HIGH_PROFILES = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
+HIGH_PROFILES = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
+"""profile_idc values whose SPS carries the chroma format and bit depths (7.3.2.1.1)."""
 _EXTENDED_SAR = 255
 UNSPECIFIED = 2
 """Value of a colour code that the stream leaves open."""
@@ -32,6 +32,8 @@ class Sps:
     color_primaries: int = UNSPECIFIED
     transfer_characteristics: int = UNSPECIFIED
     matrix_coefficients: int = UNSPECIFIED
+    bit_depth_luma: int = 8
+    bit_depth_chroma: int = 8
 
     @property
     def codec_string(self) -> str:
@@ -86,31 +88,33 @@ def parse_sps(nal: bytes) -> Sps:
     read = _BitReader(unescape(nal)[1:])
     profile_idc, constraint_flags, level_idc = read.bits(8), read.bits(8), read.bits(8)
     read.unsigned()  # seq_parameter_set_id
-    chroma_format_idc, separate_planes = 1, False
-    if profile_idc in _HIGH_PROFILES:
-        chroma_format_idc, separate_planes = _read_chroma(read)
+    chroma_format_idc, separate_planes, bit_depths = 1, False, (8, 8)
+    if profile_idc in HIGH_PROFILES:
+        chroma_format_idc, separate_planes, bit_depths = _read_chroma(read)
     read.unsigned()  # log2_max_frame_num_minus4
     _skip_picture_order(read)
     read.unsigned()  # max_num_ref_frames
     read.flag()  # gaps_in_frame_num_value_allowed_flag
     coded_size = _read_size(read, 0 if separate_planes else chroma_format_idc)
     full_range, color = _read_color(read) if read.flag() else (False, (UNSPECIFIED,) * 3)
-    return Sps(profile_idc, constraint_flags, level_idc, chroma_format_idc, coded_size, full_range, *color)
+    kind = (profile_idc, constraint_flags, level_idc, chroma_format_idc)
+    return Sps(*kind, coded_size, full_range, *color, *bit_depths)
 
 
-def _read_chroma(read: _BitReader) -> tuple[int, bool]:
+def _read_chroma(read: _BitReader) -> tuple[int, bool, tuple[int, int]]:
     chroma_format_idc = read.unsigned()
     if chroma_format_idc > 3:
         raise StreamError(f"the sequence parameter set has chroma format {chroma_format_idc}: the stream is damaged")
     separate_planes = chroma_format_idc == 3 and read.flag()
-    read.unsigned()  # bit_depth_luma_minus8
-    read.unsigned()  # bit_depth_chroma_minus8
+    bit_depths = 8 + read.unsigned(), 8 + read.unsigned()
+    if max(bit_depths) > 14:
+        raise StreamError(f"the sequence parameter set has {max(bit_depths)} bits a sample: the stream is damaged")
     read.flag()  # qpprime_y_zero_transform_bypass_flag
     if read.flag():  # seq_scaling_matrix_present_flag
         for index in range(8 if chroma_format_idc != 3 else 12):
             if read.flag():
                 _skip_scaling_list(read, 16 if index < 6 else 64)
-    return chroma_format_idc, separate_planes
+    return chroma_format_idc, separate_planes, bit_depths
 
 
 def _skip_scaling_list(read: _BitReader, size: int) -> None:

@@ -17,9 +17,11 @@ class ClientConfig:
     base: str
     token: str = field(repr=False)
     connect_timeout_s: float = 10.0
+    metrics_port: int | None = None
+    """Where this client's own metrics are served, on loopback; None: nowhere."""
 
     @classmethod
-    def from_url(cls, url: str, *, token: str | None = None) -> ClientConfig:
+    def from_url(cls, url: str, *, token: str | None = None, metrics_port: int | None = None) -> ClientConfig:
         """Parse the URL that `serve` printed; ConfigError in one line if it is none.
 
         The token comes from `?token=` or the argument.
@@ -35,7 +37,9 @@ class ClientConfig:
         if not found:
             raise ConfigError(f"{url!r} has no token: use the whole URL that `napari-cuda serve` printed")
         return cls(
-            base=f"{_SCHEMES[parts.scheme]}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}", token=found
+            base=f"{_SCHEMES[parts.scheme]}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}",
+            token=found,
+            metrics_port=metrics_port,
         )
 
     @property

@@ -16,10 +16,7 @@ from pydantic import PrivateAttr
 
 from napari_cuda.client.config import ClientConfig
 from napari_cuda.client.loop import ClientStreamLoop
-from napari_cuda.client.loop_state import ClientLoopState
-from napari_cuda.client.mirror.viewer_mirror import ViewerMirror
 from napari_cuda.client.remote_session import Connected, RemoteSession
-from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.packet import PacketHeader
 
 log = logging.getLogger(__name__)
@@ -90,6 +87,9 @@ class HeadlessHost:
         """Tell the script's log."""
         log.warning("%s", text)
 
+    def show_state(self, text: str | None) -> None:
+        """No picture to show it over; the log has it."""
+
     def close(self) -> None:
         """Drop what waits."""
         with self._arrived:
@@ -119,15 +119,8 @@ def connect_headless(config: ClientConfig, *, timeout_s: float, client: str) -> 
     """Connect and return the mirrored viewer; ConnectError in one line if that fails."""
     viewer = RemoteViewer()
     host = HeadlessHost()
-    state = ClientLoopState()
-
-    def send(intents: list[m.Intent]) -> None:
-        loop.send(intents)
-
-    mirror = ViewerMirror(viewer, state.control, send=send, notify=host.notify, defer=host.post, own_canvas=False)
-    loop = ClientStreamLoop(config, host, mirror, state, client=client)
-    host.attach(loop)
-    session = RemoteSession(loop, mirror, host)
+    session = RemoteSession(config, viewer, host, client=client, own_canvas=False)
+    host.attach(session.loop)
     viewer.attach(session)
     try:
         session.open(timeout_s)

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from typing import Protocol
 
 from napari_cuda.client.config import ClientConfig
+from napari_cuda.client.decode.pipeline import Outlets, PacketIntake
 from napari_cuda.client.decode.pyav import PyAVPipeline
+from napari_cuda.client.link import ServerLink
 from napari_cuda.client.loop_state import ClientLoopState, LoopPhase
 from napari_cuda.client.mirror.viewer_mirror import ViewerMirror
-from napari_cuda.client.net.pixel_receiver import PixelReceiver, ReceiveController
-from napari_cuda.client.net.state_channel import StateChannel, StateController, StateEvents
+from napari_cuda.client.net.pixel_receiver import PixelReceiver
 from napari_cuda.client.playout.frame import SubmittedFrame
-from napari_cuda.client.playout.gate import seq_distance
 from napari_cuda.client.playout.picture import ExactPicture
-from napari_cuda.client.playout.presenter import FixedLatencyPresenter
+from napari_cuda.client.playout.presenter import FixedLatencyPresenter, follows
 from napari_cuda.client.telemetry import ClientMetrics
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.packet import PacketHeader
-from napari_cuda.protocol.session import AckTimedOut
-
-log = logging.getLogger(__name__)
 
 _MOST_TIMED_INTENTS = 1024
 """Intents whose way to the screen is being timed; more means that nothing is shown at all."""
@@ -46,6 +42,9 @@ class Host(Protocol):
     def notify(self, text: str) -> None:
         """Tell the user one line."""
 
+    def show_state(self, text: str | None) -> None:
+        """Show one line about the connection over the picture; None takes it away."""
+
 
 class ClientStreamLoop:
     """Owner: GUI thread, except `schedule_next_wake` and what the pipeline calls."""
@@ -56,39 +55,37 @@ class ClientStreamLoop:
         self.state = state
         self.metrics = ClientMetrics()
         self.presenter = FixedLatencyPresenter()
-        self.pipeline = PyAVPipeline(
-            present=self._submit,
+        outlets = Outlets(
+            present=lambda _source, frame: self._submit(frame),
             on_unchanged=self._submit_unchanged,
-            request_keyframe=lambda: self.receiver.request_keyframe("decoder lost its reference"),
+            on_lost=lambda header: self.receiver.lost(header),
             metrics=self.metrics,
             on_restarted=self.presenter.on_reconnect,
         )
-        self.receiver = PixelReceiver(self.pipeline, self.metrics, self._on_closed, host.post)
-        self.channel = StateChannel(
-            client,
-            StateEvents(self._on_welcome, self._on_message, self._on_overflow, self._on_closed),
-            host.post,
-            self.metrics,
+        self.pipeline = PyAVPipeline(PacketIntake(outlets))
+        self.receiver = PixelReceiver(
+            self.pipeline, self.metrics, lambda reason, at_s: self.link.pixels_lost(reason, at_s), host.post
         )
-        self.state_controller = StateController(config, self.channel)
-        self.receive_controller: ReceiveController | None = None
+        self.link = ServerLink(config, host, mirror, state, self.receiver, self.metrics, client=client)
         self.frame: SubmittedFrame | None = None
-        self._config = config
         self._host = host
-        self._mirror = mirror
         self._undrawn: PacketHeader | None = None
         self._intent_times: dict[int, float] = {}
+        self._skipped = 0
+        self.metrics.watch("pictures_to_present", lambda: self.presenter.depth)
+        self.metrics.watch("properties_unacknowledged", lambda: state.control.unacknowledged)
 
     # --- pictures -----------------------------------------------------------------------
 
     def _submit(self, frame: SubmittedFrame) -> None:
         """Decode thread: hand a picture to the presenter."""
-        if self.presenter.submit(frame):
+        if self.presenter.submit(frame, time.perf_counter()):
             self.schedule_next_wake()
 
     def _submit_unchanged(self, header: PacketHeader) -> None:
         """Decode thread: the newest picture is also that of a newer revision."""
-        self._host.post(lambda: self.unchanged(header))
+        if not self.presenter.unchanged(header):
+            self._host.post(lambda: self.unchanged(header))
 
     def schedule_next_wake(self) -> None:
         """Have `present` called when the next picture is due. Any thread."""
@@ -100,9 +97,12 @@ class ClientStreamLoop:
         """Take the picture that is due and have it drawn."""
         now_s = time.perf_counter()
         frame = self.presenter.take_due(now_s)
+        before, self._skipped = self._skipped, self.presenter.skipped
+        self.metrics.count("dropped_skipped", self._skipped - before)
         if frame is None:
             return
         self.metrics.observe("present_wait", now_s - frame.decoded_s)
+        self.metrics.observe("present", max(0.0, now_s - frame.due_s))
         self.frame = frame
         self._undrawn = frame.header
         if not self._host.request_draw():
@@ -119,7 +119,7 @@ class ClientStreamLoop:
         self.present()
         if self._undrawn is None:
             self._shown(header)
-        elif seq_distance(header.seq, self._undrawn.seq) > 0:
+        elif follows(header, self._undrawn):
             self._undrawn = header
         # Else a picture that came after it was decoded meanwhile: what that says includes this.
 
@@ -133,14 +133,17 @@ class ClientStreamLoop:
         self._shown(header)
 
     def _shown(self, header: PacketHeader) -> None:
-        self.receiver.ack(header.seq)
+        self.receiver.ack(header)
         shown = self.state.shown
+        if header.epoch <= shown.past_epoch:
+            return
         shown.revision = max(shown.revision, header.revision)
         if header.at_rest and self.frame is not None and isinstance(self.frame.picture, ExactPicture):
             shown.exact_revision = max(shown.exact_revision, header.revision)
         if header.input_id > shown.input_id:
             shown.input_id = header.input_id
             self._time_input(header.input_id)
+        self.link.shown(header)
         self._host.presented(header)
 
     def _time_input(self, input_id: int) -> None:
@@ -160,33 +163,4 @@ class ClientStreamLoop:
             if len(self._intent_times) < _MOST_TIMED_INTENTS:
                 self._intent_times[intent.intent] = now_s
             self.metrics.count("intents_sent")
-        self.channel.post_intents(intents)
-
-    def _on_welcome(self, welcome: m.Welcome) -> None:
-        self.state.advance("welcome")
-        self.receive_controller = ReceiveController(self._config, welcome.viewer, self.receiver)
-        self.receive_controller.start()
-
-    def _on_message(self, message: m.ServerMessage | AckTimedOut) -> None:
-        if isinstance(message, m.SceneSnapshot):
-            self.state.advance("snapshot")
-        try:
-            self._mirror.handle(message)
-        except Exception as error:  # napari's models may raise anything; what follows must not be lost
-            log.exception("a message of the server could not be shown")
-            self._host.notify(f"{type(message).__name__} could not be shown: {error}")
-
-    def _on_overflow(self) -> None:
-        self.send([self.state.control.command("scene.snapshot", {})])
-
-    def _on_closed(self, reason: str) -> None:
-        if self.state.phase is LoopPhase.STOPPED:
-            return
-        self.state.advance("closed")
-        self.state.ended = reason
-        log.warning("disconnected: %s", reason)
-        # Half a connection is none: what is set here must not change a scene that is not shown.
-        self.state_controller.request_close()
-        if self.receive_controller is not None:
-            self.receive_controller.request_close()
-        self._host.notify(f"Disconnected: {reason}")
+        self.link.send(intents)

@@ -10,16 +10,12 @@ from napari_cuda.worker import Deadline
 def start_loop(loop: ClientStreamLoop) -> None:
     """Start the threads: decoder first, so that the first packet finds it."""
     loop.pipeline.start()
-    loop.state_controller.start()
+    loop.link.start()
 
 
 def stop_loop(loop: ClientStreamLoop, timeout_s: float = 5.0) -> bool:
     """End all threads and sockets; False if one did not end in time."""
     loop.state.phase = LoopPhase.STOPPED
     deadline = Deadline(timeout_s)
-    ended = True
-    if loop.receive_controller is not None:
-        ended &= loop.receive_controller.stop(deadline.left_s())
-    ended &= loop.state_controller.stop(deadline.left_s())
-    ended &= loop.pipeline.stop(deadline.left_s())
-    return ended
+    ended = loop.link.stop(deadline)
+    return loop.pipeline.stop(deadline.left_s()) and ended

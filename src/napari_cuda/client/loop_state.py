@@ -14,19 +14,26 @@ class LoopPhase(enum.Enum):
     CONNECTING = "connecting"
     SYNCING = "syncing"
     STREAMING = "streaming"
+    RECONNECTING = "reconnecting"
     STOPPED = "stopped"
 
 
 PHASES: dict[tuple[LoopPhase, str], LoopPhase] = {
     (LoopPhase.CONNECTING, "welcome"): LoopPhase.SYNCING,
     (LoopPhase.CONNECTING, "closed"): LoopPhase.STOPPED,
-    (LoopPhase.SYNCING, "snapshot"): LoopPhase.STREAMING,
+    (LoopPhase.SYNCING, "scene"): LoopPhase.STREAMING,
+    (LoopPhase.SYNCING, "lost"): LoopPhase.RECONNECTING,
     (LoopPhase.SYNCING, "closed"): LoopPhase.STOPPED,
-    (LoopPhase.STREAMING, "snapshot"): LoopPhase.STREAMING,
+    (LoopPhase.STREAMING, "scene"): LoopPhase.STREAMING,
+    (LoopPhase.STREAMING, "lost"): LoopPhase.RECONNECTING,
     (LoopPhase.STREAMING, "closed"): LoopPhase.STOPPED,
+    (LoopPhase.RECONNECTING, "welcome"): LoopPhase.SYNCING,
+    (LoopPhase.RECONNECTING, "lost"): LoopPhase.RECONNECTING,
+    (LoopPhase.RECONNECTING, "closed"): LoopPhase.STOPPED,
     (LoopPhase.STOPPED, "closed"): LoopPhase.STOPPED,
 }
-"""(phase, what happened) → next phase."""
+"""(phase, what happened) → next phase. "scene" is a snapshot or what stands for one; "lost" may be mended
+by another connection, "closed" not: a refusal, or a first connection that failed."""
 
 
 @dataclass(slots=True)
@@ -37,6 +44,13 @@ class Shown:
     input_id: int = 0
     exact_revision: int = 0
     frames: int = 0
+    past_epoch: int = 0
+    """Pictures up to this epoch (as the client counts) are those of a session that is over: they say nothing."""
+
+    def begin_anew(self, past_epoch: int) -> None:
+        """The server is in another session, which counts from anew; the picture of the old one stays for now."""
+        self.revision = self.input_id = self.exact_revision = 0
+        self.past_epoch = past_epoch
 
 
 @dataclass(slots=True)
@@ -48,6 +62,8 @@ class ClientLoopState:
     shown: Shown = field(default_factory=Shown)
     ended: str = ""
     """Why the session is over, in one line; empty while it is not."""
+    trouble: str = ""
+    """Why there is no connection, in one line; empty while there is one."""
 
     def advance(self, event: str) -> None:
         """Go to the next phase; what does not lead anywhere is ignored."""

@@ -7,18 +7,22 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+from napari.components import ViewerModel
 
-from napari_cuda.client.loop import ClientStreamLoop
+from napari_cuda.client.config import ClientConfig
+from napari_cuda.client.loop import ClientStreamLoop, Host
 from napari_cuda.client.loop_lifecycle import start_loop, stop_loop
-from napari_cuda.client.loop_state import LoopPhase
+from napari_cuda.client.loop_state import ClientLoopState, LoopPhase
+from napari_cuda.client.metrics_endpoint import MetricsEndpoint
 from napari_cuda.client.mirror.viewer_mirror import ViewerMirror
 from napari_cuda.client.playout.picture import ExactPicture
 from napari_cuda.client.telemetry import ClientMetrics
+from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.errors import ConnectError
 
 
-class Waiter(Protocol):
-    """The host, as a script uses it: runs the GUI thread's work while the script waits."""
+class SessionHost(Host, Protocol):
+    """The loop's host, as a script uses it too: runs the GUI thread's work while the script waits."""
 
     def wait_until(self, done: Callable[[], bool], timeout_s: float) -> bool:
         """Work until `done()`; False if it did not become so within `timeout_s`."""
@@ -30,16 +34,41 @@ class Waiter(Protocol):
 class RemoteSession:
     """Owner: GUI thread (the one that connected)."""
 
-    def __init__(self, loop: ClientStreamLoop, mirror: ViewerMirror, waiter: Waiter) -> None:
-        self.loop = loop
-        self._mirror = mirror
-        self._waiter = waiter
+    def __init__(
+        self,
+        config: ClientConfig,
+        viewer: ViewerModel,
+        host: SessionHost,
+        *,
+        client: str,
+        own_canvas: bool,
+        dispatch: Callable[[list[m.Intent]], object] | None = None,
+    ) -> None:
+        """Wire `viewer` to the server. `dispatch` sees what the user does on its way to `loop.send`."""
+        state = ClientLoopState()
+        self.mirror = ViewerMirror(
+            viewer,
+            state.control,
+            send=dispatch or (lambda intents: self.loop.send(intents)),
+            notify=host.notify,
+            defer=host.post,
+            own_canvas=own_canvas,
+        )
+        self.loop = ClientStreamLoop(config, host, self.mirror, state, client=client)
+        self._metrics_port = config.metrics_port
+        self._endpoint: MetricsEndpoint | None = None
+        self._host = host
 
     def open(self, timeout_s: float) -> None:
-        """Connect and wait for the scene; ConnectError in one line if that fails."""
+        """Connect and wait for the scene; ConnectError in one line if that fails.
+
+        StartupError if the port of the metrics is taken.
+        """
+        if self._metrics_port is not None:
+            self._endpoint = MetricsEndpoint(self.metrics, self._metrics_port)
         start_loop(self.loop)
         state = self.loop.state
-        settled = self._waiter.wait_until(lambda: state.phase in (LoopPhase.STREAMING, LoopPhase.STOPPED), timeout_s)
+        settled = self._host.wait_until(lambda: state.phase in (LoopPhase.STREAMING, LoopPhase.STOPPED), timeout_s)
         if not settled or state.phase is LoopPhase.STOPPED:
             reason = state.ended or f"no scene within {timeout_s:g} s"
             self.close()
@@ -57,19 +86,21 @@ class RemoteSession:
 
     def pump(self, timeout_s: float = 0.0) -> None:
         """Take in what the server sent, for `timeout_s`."""
-        self._waiter.wait_until(lambda: False, timeout_s)
+        self._host.wait_until(lambda: False, timeout_s)
 
     def sync(self, timeout_s: float = 10.0) -> int:
         """Return the revision once all that was set is acknowledged and on a received frame.
 
-        Raises ConnectError if the connection is lost or the time runs out.
+        Waits through a lost connection. Raises ConnectError if the session ends or the time runs out.
         """
-        self._mirror.flush()
-        control, shown = self.loop.state.control, self.loop.state.shown
+        self.mirror.flush()
+        state = self.loop.state
+        control, shown = state.control, state.shown
 
         def done() -> bool:
             revision = control.settled_revision
-            return revision is not None and shown.revision >= revision
+            streaming = state.phase is LoopPhase.STREAMING
+            return streaming and revision is not None and shown.revision >= revision
 
         self._wait(done, timeout_s, "the server did not acknowledge and show everything")
         return shown.revision
@@ -81,7 +112,9 @@ class RemoteSession:
 
         def exact() -> ExactPicture | None:
             revision, frame = state.control.settled_revision, self.loop.frame
-            if revision is None or state.shown.exact_revision < revision or frame is None:
+            if state.phase is not LoopPhase.STREAMING or revision is None or frame is None:
+                return None
+            if state.shown.exact_revision < revision:
                 return None
             # Data that arrived since may have changed the picture of the same revision: its exact one comes too.
             return frame.picture if isinstance(frame.picture, ExactPicture) else None
@@ -95,15 +128,19 @@ class RemoteSession:
     def close(self) -> None:
         """Leave the server; threads and sockets are gone when this returns."""
         stop_loop(self.loop)
-        self._waiter.close()
+        if self._endpoint is not None:
+            self._endpoint.stop()
+            self._endpoint = None
+        self._host.close()
 
     def _wait(self, done: Callable[[], bool], timeout_s: float, otherwise: str) -> None:
         state = self.loop.state
-        self._waiter.wait_until(lambda: done() or state.phase is LoopPhase.STOPPED, timeout_s)
+        self._host.wait_until(lambda: done() or state.phase is LoopPhase.STOPPED, timeout_s)
         if state.phase is LoopPhase.STOPPED:
             raise ConnectError(state.ended or "the session is closed")
         if not done():
-            raise ConnectError(f"{otherwise} within {timeout_s:g} s")
+            why = f"there is no connection: {state.trouble}" if state.trouble else otherwise
+            raise ConnectError(f"{why} (waited {timeout_s:g} s)")
 
 
 class Connected:
@@ -128,7 +165,7 @@ class Connected:
     def sync(self, timeout_s: float = 10.0) -> int:
         """Return the revision once all that was set is acknowledged and on a received frame.
 
-        Raises ConnectError if the connection is lost or the time runs out.
+        Waits through a lost connection. Raises ConnectError if the session ends or the time runs out.
         """
         return self._session.sync(timeout_s)
 

@@ -8,6 +8,7 @@ bound the backlog is replaced by one snapshot.
 from __future__ import annotations
 
 from collections import deque
+from typing import Generic, TypeVar, cast
 
 import msgspec
 
@@ -17,18 +18,24 @@ MOST_WAITING = 512
 """More waiting messages than this cost more than a fresh snapshot of a large scene."""
 
 
-class MessageBacklog:
-    """Messages for one reader, oldest first. Pure; the owner locks if there are two threads."""
+T = TypeVar("T")
+
+
+class MessageBacklog(Generic[T]):
+    """Messages for one reader, oldest first. Pure; the owner locks if there are two threads.
+
+    What is no state (acks, errors, whatever else the owner puts in between) is never dropped.
+    """
 
     def __init__(self) -> None:
-        self._waiting: deque[m.ServerMessage] = deque()
+        self._waiting: deque[T] = deque()
         self.overflowed = False
         """Set when the backlog was dropped, until a snapshot comes: the owner must ask for one."""
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def put(self, message: m.ServerMessage) -> None:
+    def put(self, message: T) -> None:
         """Queue a message, merging it into the newest one if both update the same object."""
         if isinstance(message, m.SceneSnapshot):
             self._drop_state()
@@ -40,16 +47,16 @@ class MessageBacklog:
             self._drop_state()
             self.overflowed = True
 
-    def take(self) -> m.ServerMessage | None:
+    def take(self) -> T | None:
         """Return and remove the oldest message, or None."""
         return self._waiting.popleft() if self._waiting else None
 
-    def _append(self, message: m.ServerMessage) -> None:
+    def _append(self, message: T) -> None:
         merged = _merge(self._waiting[-1], message) if self._waiting else None
         if merged is None:
             self._waiting.append(message)
         else:
-            self._waiting[-1] = merged
+            self._waiting[-1] = cast("T", merged)
 
     def _drop_state(self) -> None:
         waiting, self._waiting = self._waiting, deque()
@@ -58,16 +65,20 @@ class MessageBacklog:
                 self._append(message)  # acks that stood apart merge now
 
 
-_STATE = (m.SceneSnapshot, m.SceneUpdate, m.LayerUpdate, m.DimsUpdate, m.CameraUpdate, m.ViewUpdate, m.LayerThumbnail)
+_STATE = (
+    m.SceneSnapshot, m.SceneResumed, m.SceneUpdate, m.LayerUpdate, m.DimsUpdate, m.CameraUpdate, m.ViewUpdate,
+    m.LayerThumbnail,
+)  # fmt: skip
 
 
-def _superseded_by_snapshot(message: m.ServerMessage) -> bool:
+def _superseded_by_snapshot(message: object) -> bool:
     return isinstance(message, _STATE)
 
 
-def _merge(older: m.ServerMessage, newer: m.ServerMessage) -> m.ServerMessage | None:
-    if isinstance(newer, (m.DimsUpdate, m.CameraUpdate, m.ViewUpdate)) and type(older) is type(newer):
-        return msgspec.structs.replace(newer, values=older.values | newer.values)
+def _merge(older: object, newer: object) -> m.ServerMessage | None:
+    for kind in (m.DimsUpdate, m.CameraUpdate, m.ViewUpdate):
+        if isinstance(older, kind) and isinstance(newer, kind):
+            return msgspec.structs.replace(newer, values=older.values | newer.values)
     if isinstance(newer, m.LayerUpdate) and isinstance(older, m.LayerUpdate) and older.layer == newer.layer:
         return msgspec.structs.replace(newer, values=older.values | newer.values, spec=newer.spec or older.spec)
     if isinstance(newer, m.Ack) and isinstance(older, m.Ack) and not older.refused:

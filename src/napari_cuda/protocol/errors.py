@@ -9,6 +9,7 @@ NapariCudaError
 ├── PropertyError       a property does not exist or refuses a value
 ├── StreamError         encoding or decoding failed
 ├── LeaseError          a decoded surface was let go of, or used, out of turn
+├── MetricError         something was counted that the table of metrics does not have
 └── ConnectError        the server cannot be reached, or refused us
 """
 
@@ -56,6 +57,10 @@ class StreamError(NapariCudaError):
 
 class LeaseError(NapariCudaError):
     """A decoded surface was let go of, or used, out of turn: a mistake in our own code."""
+
+
+class MetricError(NapariCudaError):
+    """Something was counted that the table of metrics does not have: a mistake in our own code."""
 
 
 class ConnectError(NapariCudaError):

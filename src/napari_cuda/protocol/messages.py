@@ -34,22 +34,28 @@ class Message(msgspec.Struct, frozen=True, tag_field="type"):
 
 
 class Hello(Message, frozen=True, tag="session.hello"):
-    """First message of a client. `resume` is the session it knows and the revision it holds."""
+    """First message of a client; one that comes back shows its `resume_token` and the newest revision it heard of."""
 
     versions: list[int]
     client: str
-    resume_session: str = ""
+    resume_token: str = ""
     resume_revision: int = 0
 
 
 class Welcome(Message, frozen=True, tag="session.welcome"):
-    """The client is accepted. `viewer` goes into the pixel socket's query."""
+    """The client is accepted. `viewer` goes into the pixel socket's query.
+
+    `resume_token` proves, after a lost connection, that it is the same viewer who comes back. `taken`
+    is the newest intent that the server took from that viewer: it and all before are carried out once.
+    """
 
     version: int
     session: str
     viewer: str
     server: str
     ping_interval_s: float
+    resume_token: str = ""
+    taken: int = 0
 
 
 class Reject(Message, frozen=True, tag="session.reject"):
@@ -158,6 +164,17 @@ class ViewUpdate(Message, frozen=True, tag="view.update"):
     values: Values
 
 
+class SceneResumed(Message, frozen=True, tag="scene.resumed"):
+    """Instead of a snapshot: all that changed since the revision a returning client knows, each thing once.
+
+    That revision is included, because the client may have heard half of it. A layer it has may be
+    added, and one it has not may be removed.
+    """
+
+    revision: int
+    updates: list[Delta]
+
+
 class LayerThumbnail(Message, frozen=True, tag="layer.thumbnail"):
     """Thumbnail of a layer: `height` × `width` × RGBA bytes (base64 in JSON)."""
 
@@ -244,7 +261,7 @@ class SceneIntent(Message, frozen=True, tag="scene.intent"):
 
 
 class Command(Message, frozen=True, tag="command"):
-    """Do something that is not setting a property. Never replayed after a reconnect."""
+    """Do something that is not setting a property. Sent again only if the server did not take it."""
 
     intent: IntentNumber
     name: str
@@ -302,8 +319,8 @@ Delta = SceneUpdate | LayerUpdate | DimsUpdate | CameraUpdate | ViewUpdate
 
 ClientMessage = Hello | Ping | Pong | Goodbye | Intent
 ServerMessage = (
-    Welcome | Reject | Ping | Pong | Goodbye | SceneSnapshot | Delta | LayerThumbnail | StreamConfig
-    | Status | Ack | Error
+    Welcome | Reject | Ping | Pong | Goodbye | SceneSnapshot | SceneResumed | Delta | LayerThumbnail
+    | StreamConfig | Status | Ack | Error
 )  # fmt: skip
 PixelClientMessage = PixelAck | PixelKeyframe
 

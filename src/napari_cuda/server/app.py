@@ -99,7 +99,7 @@ class Server:
             )
             parts.callback(hub.stop)
             event_loop = asyncio.new_event_loop()
-            viewers = Viewers(event_loop, resync=self._resync)
+            viewers = Viewers(event_loop, resync=self._resync, forgotten=self._forget)
             self._loop = RenderLoop(
                 canvas,
                 bridge,
@@ -140,23 +140,23 @@ class Server:
         if self._loop is not None:
             self._loop.join(viewer, ())
 
+    def _forget(self, viewer: str) -> None:
+        if self._loop is not None:
+            self._loop.leave(viewer)
+
     def _application(self, loop: RenderLoop, viewers: Viewers, hub: StreamHub) -> ASGIApp:
         greeting = (m.StreamConfig("h264", self.config.frame_rate, self._renderer),)
 
-        def join(viewer: str) -> None:
+        def join(viewer: str, since: int) -> None:
             self.metrics.viewers(len(viewers))
-            loop.join(viewer, greeting)
-
-        def leave(viewer: str) -> None:
-            self.metrics.viewers(len(viewers))
-            loop.leave(viewer)
+            loop.join(viewer, greeting, since)
 
         session = SessionHost(
             session=self._session,
             server=f"napari-cuda {version('napari-cuda')}",
             viewers=viewers,
             join=join,
-            leave=leave,
+            parted=lambda: self.metrics.viewers(len(viewers)),
             submit=loop.submit,
         )
         return http.build(http.HttpHost(self.config, session, hub, loop.show, self.metrics))

@@ -1,4 +1,4 @@
-"""ServerMetrics: counters and stage times of the server, for `/metrics` and the demo's table."""
+"""ServerMetrics: what the server counts and times, every name of it in one table; for `/metrics` and the demo."""
 
 from __future__ import annotations
 
@@ -6,42 +6,65 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-_BUCKETS_S = (0.001, 0.002, 0.004, 0.008, 0.016, 0.033, 0.066, 0.13, 0.26, 0.5, 1.0, 2.0, 5.0)
+from napari_cuda.metric_table import BUCKETS_S, FAMILIES, Kind, Metric, MetricTable
+
+METRICS = MetricTable(
+    "server",
+    Metric("intents_applied", Kind.EVENT, "intents", "of all viewers; what waits together merges into one"),
+    Metric("render", Kind.STAGE, "seconds", "draw one frame and read it back"),
+    Metric("render_errors", Kind.EVENT, "frames", "that could not be drawn"),
+    Metric("encode_keyframe", Kind.STAGE, "seconds", "convert, encode and hand over one keyframe"),
+    Metric("encode_delta", Kind.STAGE, "seconds", "the same for a picture that refers to the one before"),
+    Metric("encode_still", Kind.STAGE, "seconds", "the same for an exact picture"),
+    Metric("encode_unchanged", Kind.STAGE, "seconds", "say that a newer revision looks the same"),
+    Metric("pixel_packets", Kind.EVENT, "packets", "made for the viewers"),
+    Metric("pixel_bytes", Kind.EVENT, "bytes", "in these packets, headers not included"),
+    Metric("keyframe_requests", Kind.EVENT, "requests", "of viewers whose decoder must start anew"),
+    Metric("viewers", Kind.QUEUE, "viewers", "connected"),
+    Metric("commands", Kind.QUEUE, "commands", "for the render thread"),
+    Metric("pixel_packets", Kind.QUEUE, "packets", "that the sockets have not taken"),
+    Metric("state_messages", Kind.QUEUE, "messages", "that the sockets have not taken"),
+    Metric("unacked_intents", Kind.QUEUE, "intents", "received, not confirmed"),
+)
 
 
 class ServerMetrics:
-    """One registry of its own per server. Thread-safe."""
+    """Counts, durations and queue lengths by the names in METRICS; MetricError for any other.
+
+    One registry of its own per server. Thread-safe.
+    """
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
-        self._stages = Histogram(
-            "napari_cuda_server_stage_seconds",
-            "Duration of one stage for one frame",
-            ["stage"],
-            buckets=_BUCKETS_S,
-            registry=self._registry,
-        )
-        self._events = Counter("napari_cuda_server_events", "Events by name", ["event"], registry=self._registry)
-        self._queues = Gauge(
-            "napari_cuda_server_queue", "What waits in a queue, of all viewers", ["queue"], registry=self._registry
-        )
-        self._viewers = Gauge("napari_cuda_server_viewers", "Connected viewers", registry=self._registry)
+        families = {kind: (METRICS.family(kind), help_text) for kind, (_, help_text) in FAMILIES.items()}
+        events = Counter(*families[Kind.EVENT], ["event"], registry=self._registry)
+        stages = Histogram(*families[Kind.STAGE], ["stage"], buckets=BUCKETS_S, registry=self._registry)
+        queues = Gauge(*families[Kind.QUEUE], ["queue"], registry=self._registry)
+        self._events = {name: events.labels(name) for name in METRICS.names(Kind.EVENT)}
+        self._stages = {name: stages.labels(name) for name in METRICS.names(Kind.STAGE)}
+        self._queues = {name: queues.labels(name) for name in METRICS.names(Kind.QUEUE)}
 
     def observe(self, name: str, seconds: float) -> None:
         """Add the duration of a stage."""
-        self._stages.labels(name).observe(seconds)
+        if name not in self._stages:
+            raise METRICS.unknown(Kind.STAGE, name)
+        self._stages[name].observe(seconds)
 
     def count(self, name: str, n: int = 1) -> None:
         """Add to a counter."""
-        self._events.labels(name).inc(n)
+        if name not in self._events:
+            raise METRICS.unknown(Kind.EVENT, name)
+        self._events[name].inc(n)
 
     def viewers(self, number: int) -> None:
         """Set how many viewers are connected."""
-        self._viewers.set(number)
+        self._queues["viewers"].set(number)
 
     def watch(self, queue: str, length: Callable[[], float]) -> None:
         """Report the length of a queue; it is asked whenever `exposition` is called, on that thread."""
-        self._queues.labels(queue).set_function(length)
+        if queue not in self._queues:
+            raise METRICS.unknown(Kind.QUEUE, queue)
+        self._queues[queue].set_function(length)
 
     def exposition(self) -> bytes:
         """Return everything in Prometheus' text format."""

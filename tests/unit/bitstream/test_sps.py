@@ -22,7 +22,7 @@ def written(sps: Sps, macroblocks: tuple[int, int], crop: tuple[int, int], *, sc
         writer.unsigned(sps.chroma_format_idc)
         if sps.chroma_format_idc == 3:
             writer.bits(0, 1)
-        writer.unsigned(0).unsigned(0).bits(0, 1).bits(scaling, 1)
+        writer.unsigned(sps.bit_depth_luma - 8).unsigned(sps.bit_depth_chroma - 8).bits(0, 1).bits(scaling, 1)
         if scaling:
             for index in range(12 if sps.chroma_format_idc == 3 else 8):
                 writer.bits(index % 2, 1)
@@ -62,6 +62,8 @@ def test_every_field_is_read_back(data: st.DataObject) -> None:
         color_primaries=number(0, 22),
         transfer_characteristics=number(0, 18),
         matrix_coefficients=number(0, 14),
+        bit_depth_luma=number(8, 14) if profile == 100 else 8,
+        bit_depth_chroma=number(8, 14) if profile == 100 else 8,
     )
     nal = written(expected, macroblocks, crop, scaling=data.draw(st.booleans()), order=number(0, 2))
     assert parse_sps(nal) == expected

@@ -36,6 +36,11 @@ def test_a_token_of_its_own_wins_and_the_addresses_have_none() -> None:
     assert ClientConfig.from_url("http://h:1", token="t").token == "t"
 
 
+def test_metrics_are_served_only_if_asked_for() -> None:
+    assert ClientConfig.from_url("http://h:1", token="t").metrics_port is None
+    assert ClientConfig.from_url("http://h:1", token="t", metrics_port=9100).metrics_port == 9100
+
+
 @pytest.mark.parametrize(
     "url",
     [

@@ -68,7 +68,7 @@ def loop_and_acks() -> tuple[ClientStreamLoop, Acks]:
 
 def test_an_unchanged_picture_counts_when_the_picture_is_drawn() -> None:
     loop, acks = loop_and_acks()
-    loop.presenter.submit(frame(7, revision=3))
+    loop.presenter.submit(frame(7, revision=3), now_s=0.0)
     loop.unchanged(header(8, revision=4, kind=PacketKind.UNCHANGED))
     assert acks.sent == []
     loop.drawn()
@@ -78,7 +78,7 @@ def test_an_unchanged_picture_counts_when_the_picture_is_drawn() -> None:
 
 def test_an_unchanged_picture_is_exact_only_when_it_is_final() -> None:
     loop, _acks = loop_and_acks()
-    loop.presenter.submit(frame(7, revision=3))
+    loop.presenter.submit(frame(7, revision=3), now_s=0.0)
     loop.present()
     loop.drawn()
     loop.unchanged(header(8, revision=4, kind=PacketKind.UNCHANGED, flags=PacketFlag.NONE))
@@ -89,11 +89,11 @@ def test_an_unchanged_picture_is_exact_only_when_it_is_final() -> None:
 
 def test_a_late_word_of_an_older_picture_takes_nothing_back() -> None:
     loop, acks = loop_and_acks()
-    loop.presenter.submit(frame(7, revision=3))
+    loop.presenter.submit(frame(7, revision=3), now_s=0.0)
     loop.present()
     loop.drawn()
     # Packet 8 says "unchanged" and 9 is a picture; the picture is decoded before the GUI thread hears of 8.
-    loop.presenter.submit(frame(9, revision=5))
+    loop.presenter.submit(frame(9, revision=5), now_s=0.0)
     loop.unchanged(header(8, revision=4, kind=PacketKind.UNCHANGED))
     loop.drawn()
     assert loop.state.shown.revision == 5

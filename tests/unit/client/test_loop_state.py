@@ -6,7 +6,7 @@ import pytest
 
 from napari_cuda.client.loop_state import PHASES, ClientLoopState, LoopPhase, Shown
 
-EVENTS = ("welcome", "snapshot", "closed")
+EVENTS = ("welcome", "scene", "lost", "closed")
 
 
 @pytest.mark.parametrize(("phase", "event"), list(PHASES))
@@ -26,14 +26,22 @@ def test_what_has_no_row_is_ignored(phase: LoopPhase, event: str) -> None:
 def test_every_phase_is_reached_and_ends_when_the_session_does() -> None:
     state = ClientLoopState()
     seen = [state.phase]
-    for event in ("welcome", "snapshot", "snapshot", "closed"):
+    for event in ("welcome", "scene", "scene", "lost", "lost", "welcome", "lost", "welcome", "scene", "closed"):
         state.advance(event)
         seen.append(state.phase)
     assert seen == [
-        LoopPhase.CONNECTING, LoopPhase.SYNCING, LoopPhase.STREAMING, LoopPhase.STREAMING, LoopPhase.STOPPED,
+        LoopPhase.CONNECTING, LoopPhase.SYNCING, LoopPhase.STREAMING, LoopPhase.STREAMING, LoopPhase.RECONNECTING,
+        LoopPhase.RECONNECTING, LoopPhase.SYNCING, LoopPhase.RECONNECTING, LoopPhase.SYNCING, LoopPhase.STREAMING,
+        LoopPhase.STOPPED,
     ]  # fmt: skip
     assert all(PHASES[phase, "closed"] is LoopPhase.STOPPED for phase in LoopPhase)
     assert {event for _, event in PHASES} == set(EVENTS)
+
+
+def test_another_session_counts_from_anew() -> None:
+    shown = Shown(revision=7, input_id=3, exact_revision=6, frames=40)
+    shown.begin_anew(past_epoch=5)
+    assert shown == Shown(0, 0, 0, 40, past_epoch=5)
 
 
 def test_nothing_is_shown_at_first_and_states_share_nothing() -> None:

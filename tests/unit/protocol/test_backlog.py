@@ -15,14 +15,14 @@ from replica import Replica, layer, scene
 SNAPSHOT = m.SceneSnapshot(9, [], {}, {}, {}, {})
 
 
-def outbox_of(*messages: m.ServerMessage) -> MessageBacklog:
-    outbox = MessageBacklog()
+def outbox_of(*messages: m.ServerMessage) -> MessageBacklog[m.ServerMessage]:
+    outbox: MessageBacklog[m.ServerMessage] = MessageBacklog()
     for message in messages:
         outbox.put(message)
     return outbox
 
 
-def drain(outbox: MessageBacklog) -> list[m.ServerMessage]:
+def drain(outbox: MessageBacklog[m.ServerMessage]) -> list[m.ServerMessage]:
     return list(iter(outbox.take, None))
 
 
@@ -84,7 +84,7 @@ def test_a_snapshot_replaces_waiting_state_and_nothing_else() -> None:
 
 
 def test_past_the_bound_the_state_is_dropped_until_the_snapshot() -> None:
-    outbox = MessageBacklog()
+    outbox: MessageBacklog[m.ServerMessage] = MessageBacklog()
     ack = m.Ack(1, 1, REFUSED)
     outbox.put(ack)
     for index in range(MOST_WAITING):
@@ -126,7 +126,7 @@ class SlowViewer:
 
     def __init__(self) -> None:
         self.authority = SceneAuthority()
-        self.outbox = MessageBacklog()
+        self.outbox: MessageBacklog[m.ServerMessage] = MessageBacklog()
         self.replica = Replica(self.authority.snapshot())
         self.layers: dict[str, m.LayerState] = {}
         self.acks = 0

@@ -38,12 +38,13 @@ FROM_CLIENT: list[m.ClientMessage] = [
     m.InputKey(2**53 - 1, "press", "a", [], "a"),
 ]
 FROM_SERVER: list[m.ServerMessage] = [
-    m.Welcome(1, "S1", "V1", "napari-cuda 0.1", 5.0),
+    m.Welcome(1, "S1", "V1", "napari-cuda 0.1", 5.0, "secret", 3),
     m.Reject("protocol.version", "no"),
     m.Ping(2),
     m.Pong(2),
     m.Goodbye("server stops"),
     m.SceneSnapshot(2**60, [STATE], {"order": ["L1"]}, {"ndim": 3}, {"zoom": 1.0}, {"ndisplay": 2}),
+    m.SceneResumed(9, [m.CameraUpdate(9, {"zoom": 2.0}), m.LayerUpdate(9, "L1", {"opacity": 1.0}, SPEC)]),
     m.SceneUpdate(2, [STATE], ["L9"], {"order": ["L1"]}),
     m.LayerUpdate(3, "L1", {"gamma": 1.5}, SPEC),
     m.DimsUpdate(4, {"point": [0.0]}),

@@ -62,8 +62,15 @@ def flood(session: ServerSession) -> None:
         session.receive_data(NONSENSE, 1.0)
 
 
+def wait(session: Any, until_s: float) -> None:
+    """Let the time pass as a host does: a tick whenever one is due."""
+    while not session.closed and (due_s := session.next_tick_s()) <= until_s:
+        session.tick(due_s)
+    session.tick(until_s)
+
+
 Scenario = tuple[Callable[[], Any], Callable[[Any], None]]
-SILENT_S = s.PEER_TIMEOUT_S
+SILENT_S = max(s.CLIENT_SILENCE_S, s.SERVER_SILENCE_S)
 SCENARIOS: dict[tuple[SessionState, str], list[Scenario]] = {
     (HANDSHAKE, "accepted"): [
         (client, lambda c: c.receive_data(m.encode(WELCOME), 1.0)),
@@ -76,8 +83,9 @@ SCENARIOS: dict[tuple[SessionState, str], list[Scenario]] = {
         (server, lambda v: v.receive_data(m.encode(m.CameraIntent(1, {})), 1.0)),
         (server, lambda v: v.receive_data(NONSENSE, 1.0)),
         (server, lambda v: v.reject("server.full", "too many viewers")),
+        (server, lambda v: wait(v, s.HELLO_TIMEOUT_S)),
     ],
-    (HANDSHAKE, "peer lost"): [(client, lambda c: c.tick(SILENT_S)), (server, lambda v: v.tick(SILENT_S))],
+    (HANDSHAKE, "peer lost"): [(client, lambda c: wait(c, SILENT_S))],
     (HANDSHAKE, "goodbye"): [
         (client, lambda c: c.receive_data(m.encode(m.Goodbye("stopping")), 1.0)),
         (server, lambda v: v.receive_data(m.encode(m.Goodbye("never mind")), 1.0)),
@@ -91,7 +99,7 @@ SCENARIOS: dict[tuple[SessionState, str], list[Scenario]] = {
         (open_server, lambda v: v.say_goodbye("stopping")),
     ],
     (OPEN, "refused"): [(open_server, flood)],
-    (OPEN, "peer lost"): [(open_client, lambda c: c.tick(SILENT_S)), (open_server, lambda v: v.tick(SILENT_S))],
+    (OPEN, "peer lost"): [(open_client, lambda c: wait(c, SILENT_S)), (open_server, lambda v: wait(v, SILENT_S))],
 }
 RUNS = [(row, make, act) for row, scenarios in SCENARIOS.items() for make, act in scenarios]
 
@@ -289,39 +297,81 @@ def test_pings_go_out_on_time_and_their_pong_is_a_round_trip(make: Callable[[], 
     assert session.events_received() == []
 
 
-@pytest.mark.parametrize("make", [client, server, open_client, open_server])
-def test_silence_ends_the_session_and_any_message_breaks_it(make: Callable[[], Any]) -> None:
+@pytest.mark.parametrize(
+    ("make", "patience_s"),
+    [(client, s.SERVER_SILENCE_S), (open_client, s.SERVER_SILENCE_S), (open_server, s.CLIENT_SILENCE_S)],
+)
+def test_silence_ends_the_session_and_any_message_breaks_it(make: Callable[[], Any], patience_s: float) -> None:
     session = make()
-    session.receive_data(m.encode(m.Pong(0)), 10.0)
-    session.tick(10.0 + s.PEER_TIMEOUT_S - 0.01)
+    wait(session, 5.0)
+    session.receive_data(m.encode(m.Pong(0)), 5.0)
+    wait(session, 5.0 + patience_s - 0.01)
     assert not session.closed
-    session.tick(10.0 + s.PEER_TIMEOUT_S)
+    wait(session, 5.0 + patience_s)
     assert session.closed
-    [closed] = session.events_received()
-    assert (closed.code, closed.message) == ("session.silent", "nothing heard from the peer for 20 s")
+    closed = session.events_received()[-1]
+    assert (closed.code, closed.message) == ("session.silent", f"nothing heard from the peer for {patience_s:.0f} s")
+
+
+def test_who_says_no_hello_is_sent_away() -> None:
+    session = server()
+    wait(session, s.HELLO_TIMEOUT_S - 0.01)
+    assert not session.closed
+    wait(session, s.HELLO_TIMEOUT_S)
+    assert session.closed
+    assert said(session)[-1] == m.Reject("protocol.slow", "no session.hello within 10 s")
+
+
+@pytest.mark.parametrize("make", [open_client, open_server])
+def test_a_process_that_did_not_run_blames_nobody(make: Callable[[], Any]) -> None:
+    session = make()
+    wait(session, 1.0)
+    for now_s in (1000.0, 1000.0 + LONG_S, 1000.0 + 2 * LONG_S):
+        session.tick(now_s)
+        assert not session.closed
+    wait(session, 1000.0 + 3 * LONG_S)
+    assert session.closed, "but then it must be heard"
+
+
+LONG_S = s.CLIENT_SILENCE_S
+
+
+def test_intents_of_a_process_that_did_not_run_are_not_given_up() -> None:
+    session = open_client()
+    session.send(m.CameraIntent(1, {"zoom": 1.0}), 0.0)
+    session.tick(1000.0)
+    session.receive_data(m.encode(m.Ack(1, 5)), 1000.0)
+    assert session.events_received() == [m.Ack(1, 5)]
 
 
 def test_next_tick_is_never_later_than_the_end_of_patience() -> None:
     session = open_client()
-    session.tick(s.PEER_TIMEOUT_S - 1)
-    assert session.next_tick_s() == s.PEER_TIMEOUT_S
+    wait(session, s.SERVER_SILENCE_S - 1)
+    assert session.next_tick_s() == s.SERVER_SILENCE_S
 
 
 def test_intents_without_an_ack_are_reported_once_each() -> None:
     session = open_client()
-    for number, now_s in [(1, 0.0), (2, 0.0), (3, 4.0), (4, 14.0)]:
+
+    def hear(message: m.ServerMessage, now_s: float) -> None:
+        wait(session, now_s)
+        session.receive_data(m.encode(message), now_s)
+
+    for number, now_s in [(1, 0.0), (2, 0.0), (3, 4.0), (4, 7.0)]:
+        hear(m.Pong(0), now_s)
         session.send(m.CameraIntent(number, {"zoom": 1.0}), now_s)
-    session.receive_data(m.encode(m.Ack(1, 5)), 14.0)
+    hear(m.Ack(1, 5), 14.0)
     assert session.events_received() == [m.Ack(1, 5)]
-    session.tick(s.ACK_TIMEOUT_S - 0.01)
+    wait(session, s.ACK_TIMEOUT_S - 0.01)
     assert session.events_received() == []
     session.tick(s.ACK_TIMEOUT_S)
     assert session.events_received() == [AckTimedOut((2,))]
+    hear(m.Pong(0), s.ACK_TIMEOUT_S + 4.0)
     session.tick(s.ACK_TIMEOUT_S + 4.0)
     assert session.events_received() == [AckTimedOut((3,))]
-    session.receive_data(m.encode(m.Ack(4, 6)), 20.0)
+    hear(m.Ack(4, 6), 20.0)
     session.events_received()
-    session.tick(33.0)
+    wait(session, 24.0)
     assert session.events_received() == []
 
 
@@ -331,12 +381,16 @@ def test_an_ack_settles_all_up_to_its_number() -> None:
         session.send(m.Command(number, "x"), 0.0)
     session.receive_data(m.encode(m.Ack(5, 1)), 1.0)
     session.events_received()
-    session.tick(s.ACK_TIMEOUT_S + 0.5)
+    wait(session, 7.0)
+    session.receive_data(m.encode(m.Pong(0)), 7.0)
+    wait(session, 14.0)
+    session.receive_data(m.encode(m.Pong(0)), 14.0)
+    wait(session, s.ACK_TIMEOUT_S + 0.5)
     assert session.events_received() == []
 
 
 def test_a_lost_session_reports_its_end_and_not_also_its_intents() -> None:
     session = open_client()
     session.send(m.CameraIntent(1, {}), 0.0)
-    session.tick(s.PEER_TIMEOUT_S)
+    wait(session, s.ACK_TIMEOUT_S)
     assert [type(event) for event in session.events_received()] == [SessionClosed]

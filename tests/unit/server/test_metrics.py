@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from napari_cuda.server.metrics import ServerMetrics
+from napari_cuda.metric_table import Kind
+from napari_cuda.protocol.errors import MetricError
+from napari_cuda.server.encode.plan import Job
+from napari_cuda.server.metrics import METRICS, ServerMetrics
 
 
 def samples(metrics: ServerMetrics) -> dict[tuple[str, str], float]:
@@ -40,13 +44,28 @@ def test_knows_how_many_viewers_there_are() -> None:
     metrics = ServerMetrics()
     metrics.viewers(3)
     metrics.viewers(2)
-    assert samples(metrics)["viewers", ""] == 2
+    assert samples(metrics)["queue", "viewers"] == 2
 
 
 def test_each_server_counts_for_itself() -> None:
     one, other = ServerMetrics(), ServerMetrics()
-    one.count("x")
-    assert ("events_total", "x") not in samples(other)
+    one.count("render_errors")
+    assert samples(other)["events_total", "render_errors"] == 0
+
+
+def test_a_name_that_is_not_in_the_table_is_an_error() -> None:
+    metrics = ServerMetrics()
+    with pytest.raises(MetricError, match="the server has no event 'x'"):
+        metrics.count("x")
+    with pytest.raises(MetricError, match="the server has no stage 'x'"):
+        metrics.observe("x", 1.0)
+    with pytest.raises(MetricError, match="the server has no queue 'x'"):
+        metrics.watch("x", lambda: 1)
+
+
+def test_every_job_of_an_encoder_is_a_stage() -> None:
+    stages = {name.removeprefix("encode_") for name in METRICS.names(Kind.STAGE) if name.startswith("encode_")}
+    assert stages == {job.value for job in Job}
 
 
 def test_asks_for_the_length_of_a_queue_whenever_it_is_read() -> None:

@@ -4,6 +4,10 @@ The user's controls are optimistic: a set value shows at once and travels as an 
 idempotent intent. Until its ack, what the server says about the same property is remembered
 but not shown, so that a slider never jumps back under the hand. A refusal brings the
 server's value back and says why.
+
+Intents and commands are numbered in the order of the user's doing and kept until their ack.
+After a lost connection the server says up to which number it took them: what comes after is
+sent again, in the same order, and nothing twice.
 """
 
 from __future__ import annotations
@@ -16,6 +20,9 @@ from napari_cuda.protocol.properties import Scope
 from napari_cuda.protocol.wire_types import Wire
 
 LAYER_PREFIX = "layer:"
+
+MOST_UNACKED = 64
+"""Intents on their way; values set meanwhile wait and merge. A second's worth at 60 inputs/s."""
 
 
 def layer_object(layer: str) -> str:
@@ -47,14 +54,20 @@ class ControlStateContext:
 
     def __init__(self) -> None:
         self.ready = False
-        """False until the first snapshot: intents are gated."""
+        """False until the first snapshot, and while there is no connection: intents are gated."""
         self.revision = 0
         """Newest revision the server told."""
         self._mirror: dict[str, m.Values] = {}
         self._pending: dict[tuple[str, str], _Pending] = {}
+        self._unacked: dict[int, m.Intent] = {}
+        """Numbered, oldest first. Bound: MOST_UNACKED, and the commands given while there is no answer."""
         self._numbers = 0
+        self._sent = 0
+        """Newest number given to the present connection."""
         self._acked = 0
         self._acked_revision = 0
+        self._foreign = False
+        """The layers shown are those of another session."""
 
     # --- outwards -----------------------------------------------------------------------
 
@@ -68,43 +81,84 @@ class ControlStateContext:
         self._pending[key] = _Pending(value)
         return True
 
-    def command(self, name: str, args: dict[str, Wire]) -> m.Command:
-        """Return a command with a number of its own."""
-        return m.Command(self._next_number(), name, args)
+    def command(self, name: str, args: dict[str, Wire]) -> None:
+        """Note a command, after all that was set before it."""
+        self._number_pending()
+        number = self._next_number()
+        self._unacked[number] = m.Command(number, name, args)
 
-    def take_intents(self) -> list[m.PropertyIntent]:
-        """Return one intent per object for all that was set since the last call, in order."""
+    def take_intents(self) -> list[m.Intent]:
+        """Return what is to be sent now, in order: one intent per object for all that was set, and the commands."""
         if not self.ready:
             return []
+        if len(self._unacked) < MOST_UNACKED:
+            self._number_pending()
+        due = [intent for number, intent in self._unacked.items() if number > self._sent]
+        self._sent = self._numbers
+        return due
+
+    def _number_pending(self) -> None:
         by_target: dict[str, m.Values] = {}
         for (target, name), pending in self._pending.items():
             if pending.intent is None:
                 by_target.setdefault(target, {})[name] = pending.value
-        intents: list[m.PropertyIntent] = []
         for target, values in by_target.items():
             number = self._next_number()
             for name in values:
                 self._pending[target, name].intent = number
-            intents.append(_intent(number, target, values))
-        return intents
+            self._unacked[number] = _intent(number, target, values)
+
+    # --- connections --------------------------------------------------------------------
+
+    def disconnected(self) -> None:
+        """The connection is lost: what is set from now on waits."""
+        self.ready = False
+
+    def resume(self, taken: int) -> None:
+        """The server knows this viewer and took its intents up to `taken`: the others are sent again."""
+        self._sent = taken
+        self.ready = True
+
+    def rejoin(self) -> int:
+        """The server forgot this viewer, and what of its intents it took.
+
+        Values are set again after the snapshot, which does no harm twice. Commands are dropped; returns how many.
+        """
+        for pending in self._pending.values():
+            pending.intent = None
+        return self._drop_unacked()
+
+    def begin_anew(self) -> int:
+        """The server is in another session: nothing that was set here concerns it. Returns how much that was."""
+        self._foreign = True
+        self.revision = 0
+        lost = len(self._pending)
+        self._pending.clear()
+        return lost + self._drop_unacked()
+
+    def _drop_unacked(self) -> int:
+        commands = sum(isinstance(intent, m.Command) for intent in self._unacked.values())
+        self._unacked.clear()
+        self._acked = self._sent = self._numbers
+        return commands
 
     # --- inwards ------------------------------------------------------------------------
 
     def begin(self, snapshot: m.SceneSnapshot) -> None:
         """Take over a snapshot: the mirror starts anew, intents may flow.
 
-        What was set but never acknowledged is sent (again); what concerned layers that are
-        gone is dropped.
+        What is on its way stays so; what concerned layers that are gone is dropped.
         """
+        if self._foreign:  # what was set since was set on the old session's layers
+            self.begin_anew()
+            self._foreign = False
         self._mirror = {
             Scope.SCENE: dict(snapshot.scene),
             Scope.DIMS: dict(snapshot.dims),
             Scope.CAMERA: dict(snapshot.camera),
             Scope.VIEW: dict(snapshot.view),
         } | {layer_object(state.spec.layer): dict(state.values) for state in snapshot.layers}
-        self._pending = {
-            key: _Pending(pending.value) for key, pending in self._pending.items() if key[0] in self._mirror
-        }
+        self._pending = {key: pending for key, pending in self._pending.items() if key[0] in self._mirror}
         self.revision = self._acked_revision = snapshot.revision
         self.ready = True
 
@@ -128,8 +182,14 @@ class ControlStateContext:
         return values
 
     def acked(self, ack: m.Ack) -> list[Restore]:
-        """Settle the intents up to `ack.intent`; return what must show other values."""
-        self._acked = max(self._acked, ack.intent)
+        """Settle the intents up to `ack.intent`; return what must show other values.
+
+        An ack that was heard before, on a connection that is lost, changes nothing.
+        """
+        if ack.intent <= self._acked:
+            return []
+        self._acked = ack.intent
+        self._unacked = {number: intent for number, intent in self._unacked.items() if number > ack.intent}
         self._acked_revision = max(self._acked_revision, ack.revision)
         reasons = {(refusal.target, refusal.name): refusal.reason for refusal in ack.refused}
         restored: dict[str, m.Values] = {}
@@ -151,6 +211,7 @@ class ControlStateContext:
     def timed_out(self, intents: Iterable[int]) -> list[Restore]:
         """Give up on intents that nobody acknowledged."""
         late = set(intents)
+        self._unacked = {number: intent for number, intent in self._unacked.items() if number not in late}
         restored: dict[str, m.Values] = {}
         for (target, name), pending in list(self._pending.items()):
             if pending.intent in late:
@@ -159,6 +220,16 @@ class ControlStateContext:
         return [Restore(target, values, ("the server did not answer in time",)) for target, values in restored.items()]
 
     # --- synchronisation ----------------------------------------------------------------
+
+    @property
+    def begun(self) -> bool:
+        """True once there was a snapshot."""
+        return bool(self._mirror)
+
+    @property
+    def unacknowledged(self) -> int:
+        """How many properties were set and not confirmed yet."""
+        return len(self._pending)
 
     @property
     def newest_intent(self) -> int:

@@ -17,7 +17,7 @@ from napari_cuda.client.mirror import remote_layers
 from napari_cuda.client.mirror.remote_layers import RemoteLayer
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.properties import Property, Scope, scope_properties
-from napari_cuda.protocol.session import AckTimedOut
+from napari_cuda.protocol.session import AckTimedOut, SessionEvent
 from napari_cuda.protocol.wire_types import Wire
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ class ViewerMirror:
         viewer: ViewerModel,
         control: ControlStateContext,
         *,
-        send: Callable[[list[m.Intent]], None],
+        send: Callable[[list[m.Intent]], object],
         notify: Callable[[str], None],
         defer: Callable[[Callable[[], None]], object],
         own_canvas: bool,
@@ -75,16 +75,15 @@ class ViewerMirror:
 
     # --- from the server ----------------------------------------------------------------
 
-    def handle(self, message: m.ServerMessage | AckTimedOut) -> None:
+    def handle(self, message: SessionEvent) -> None:
         """Show what a message of the server says."""
         with self._apply():
             match message:
                 case m.SceneSnapshot():
                     self._begin(message)
-                case m.SceneUpdate() | m.LayerUpdate() | m.DimsUpdate() | m.CameraUpdate() | m.ViewUpdate():
-                    self._follow(message)
-                case m.LayerThumbnail():
-                    self._show_thumbnail(message)
+                case m.SceneResumed(_, updates):
+                    for update in updates:
+                        self._follow(update)
                 case m.Ack():
                     self._restore(self._control.acked(message))
                 case AckTimedOut(intents):
@@ -93,12 +92,13 @@ class ViewerMirror:
                     self._notify(text)
                 case m.Status(text):
                     self._viewer.status = text
-                case _:
-                    pass
-        if isinstance(message, m.SceneSnapshot):
-            if self._canvas_size is not None:
-                self._send_canvas_size(self._canvas_size, fit=True)
-            self.flush()
+                case m.LayerThumbnail():
+                    self._show_thumbnail(message)
+                case _ if isinstance(message, m.Delta):
+                    self._follow(message)
+        if isinstance(message, m.SceneSnapshot) and self._canvas_size is not None:
+            self._send_canvas_size(self._canvas_size, fit=True)
+        self.flush()
 
     def _follow(self, delta: m.Delta) -> None:
         match delta:
@@ -119,7 +119,7 @@ class ViewerMirror:
         self._flush_due = False
         intents = self._control.take_intents()
         if intents:
-            self._send(list(intents))
+            self._send(intents)
 
     def set_canvas_size(self, size_px: tuple[int, int]) -> None:
         """The window's canvas is now (width, height): have the server draw that size.
@@ -129,7 +129,7 @@ class ViewerMirror:
         """
         first = self._canvas_size is None
         self._canvas_size = size_px
-        if self._control.ready:
+        if self._control.begun:
             self._send_canvas_size(size_px, fit=first)
 
     def _send_canvas_size(self, size_px: tuple[int, int], *, fit: bool) -> None:
@@ -169,8 +169,13 @@ class ViewerMirror:
             if layer is not None and layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)
         for state in update.added:
-            self._control.mirror(layer_object(state.spec.layer), state.values, update.revision)
-            self._add(state)
+            shown = self._control.mirror(layer_object(state.spec.layer), state.values, update.revision)
+            known = self._layers.get(state.spec.layer)
+            if known is None:
+                self._add(state)
+            else:  # heard of just before the connection was lost
+                remote_layers.place(known, state.spec)
+                remote_layers.show(known, shown)
         self._control.mirror(Scope.SCENE, update.values, update.revision)
         self._show_scene()
         self._keep_model()
@@ -259,8 +264,9 @@ class ViewerMirror:
             self.flush()
 
     def _on_layer_command(self, layer: RemoteLayer, name: str) -> None:
-        if self._control.ready:
-            self._send([self._control.command(name, {"layer": layer.remote_id})])
+        if self._control.begun:
+            self._control.command(name, {"layer": layer.remote_id})
+            self.flush()
 
     def _on_dims(self, _event: Any = None) -> None:
         if self._layers_fit_dims():
@@ -310,7 +316,8 @@ class ViewerMirror:
         if self._applying or not isinstance(layer, RemoteLayer):
             return
         self._layers.pop(layer.remote_id, None)
-        self._send([self._control.command("layer.remove", {"layer": layer.remote_id})])
+        self._control.command("layer.remove", {"layer": layer.remote_id})
+        self.flush()
 
     def _on_inserted(self, event: Any) -> None:
         if self._applying or isinstance(event.value, RemoteLayer):

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import logging
+import math
+import random
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 from napari_cuda.client.config import ClientConfig
-from napari_cuda.client.net.transport import Post, SocketThread
+from napari_cuda.client.control.backoff import Backoff
+from napari_cuda.client.net.transport import Ending, Post, SocketThread
 from napari_cuda.client.playout.gate import StreamGate, Verdict
 from napari_cuda.client.telemetry import ClientMetrics
 from napari_cuda.protocol import messages as m
@@ -29,26 +33,30 @@ class Pipeline(Protocol):
 
 
 class PixelReceiver:
-    """Owner: the "pixel-receiver" thread; `ack` and `request_keyframe` from any."""
+    """Owner: the "pixel-receiver" thread; `ack`, `lost` and `request_keyframe` from any."""
 
     def __init__(
-        self, pipeline: Pipeline, metrics: ClientMetrics, on_closed: Callable[[str], None], post: Post
+        self, pipeline: Pipeline, metrics: ClientMetrics, on_lost: Callable[[str, float], None], post: Post
     ) -> None:
         self._pipeline = pipeline
         self._metrics = metrics
-        self._on_closed = on_closed
+        self._on_lost = on_lost
         self._post = post
         self._gate = StreamGate()
+        self._backoff = Backoff(random.Random().random)
+        self.opened_s = 0.0
+        """When the newest connection was opened, on the client's clock."""
+        self._is_open = False
         self._socket: SocketThread | None = None
 
     def attach(self, socket: SocketThread) -> None:
         """Give the receiver the socket it speaks through."""
         self._socket = socket
 
-    def ack(self, seq: int) -> None:
-        """Tell the server that packet `seq`, and all before it, is presented or was skipped."""
-        if self._socket is not None:
-            self._socket.send(m.encode(m.PixelAck(seq)))
+    def ack(self, header: PacketHeader) -> None:
+        """Tell the server that this packet, and all before it, is presented or was skipped."""
+        if self._socket is not None and self._gate.is_current(header.epoch):
+            self._socket.send(m.encode(m.PixelAck(header.seq)))
 
     def request_keyframe(self, reason: str) -> None:
         """Ask for an IDR; the server then forgets what was on the way."""
@@ -56,12 +64,28 @@ class PixelReceiver:
             self._metrics.count("keyframe_requests")
             self._socket.send(m.encode(m.PixelKeyframe(reason)))
 
+    def lost(self, header: PacketHeader) -> None:
+        """A decode thread could not show an admitted packet: close the gate, ask for an IDR."""
+        if self._gate.lost(header.seq, epoch=header.epoch, now_s=time.perf_counter()):
+            self.request_keyframe("decoder lost its reference")
+
+    @property
+    def epoch(self) -> int:
+        """The newest epoch of the pictures received, as the client counts: on and on over all connections."""
+        return self._gate.epoch
+
+    def is_since(self, epoch: int, lost_s: float) -> bool:
+        """Return whether pictures of `epoch` came on a connection that was opened after `lost_s`, and is the newest."""
+        return self.opened_s > lost_s and self._gate.is_current(epoch)
+
     # --- pixel receiver thread ----------------------------------------------------------
 
     def opened(self) -> None:
         """The socket is open: the gate is closed until the first keyframe."""
         self._gate.on_reconnect()
         self._pipeline.on_reconnect()
+        self.opened_s = time.perf_counter()
+        self._is_open = True
 
     def received(self, data: str | bytes) -> None:
         """Gate one packet and hand it to the pipeline."""
@@ -70,7 +94,8 @@ class PixelReceiver:
             header, payload = unpack(data if isinstance(data, bytes) else data.encode())
         except PacketError as error:
             self._metrics.count("packets_malformed")
-            log.warning("%s", error)
+            self._gate.malformed(str(error), received_s)
+            self._log_discontinuity()
             # It will never be presented: without a word the server would wait for its ack.
             self.request_keyframe("malformed packet")
             return
@@ -79,20 +104,34 @@ class PixelReceiver:
         verdict = self._gate.admit(
             header.seq, epoch=header.epoch, keyframe=header.keyframe, kind=header.kind, now_s=received_s
         )
+        self._log_discontinuity()
         if verdict is Verdict.ADMIT:
-            self._pipeline.submit(header, payload, received_s)
+            # The server's epochs count from anew for each connection; the gate's number orders all pictures.
+            self._pipeline.submit(replace(header, epoch=self._gate.epoch), payload, received_s)
+            self._metrics.count("packets_admitted")
+            self._metrics.observe("receive", time.perf_counter() - received_s)
             return
+        self._metrics.count("dropped_at_gate")
         self._metrics.count("packets_dropped")
         if verdict is Verdict.DROP_AND_REQUEST_KEYFRAME:
             self.request_keyframe("gap in the stream")
+
+    def _log_discontinuity(self) -> None:
+        if (line := self._gate.take_log_line()) is not None:
+            log.warning("%s", line)
 
     def ticked(self) -> float:
         """Nothing is due by the clock here."""
         return 3600.0
 
-    def closed(self, reason: str) -> None:
-        """The socket is gone."""
-        self._post(lambda: self._on_closed(reason))
+    def closed(self, ending: Ending) -> float:
+        """The socket is gone: it is opened again. Whether the session goes on the state channel says."""
+        now_s = time.perf_counter()
+        self._post(lambda: self._on_lost(ending.reason, now_s))
+        was_open, self._is_open = self._is_open, False
+        if ending.orderly:  # with its session: the server lets the next one wait for the session that follows
+            return 0.0
+        return self._backoff.pause_s(now_s - self.opened_s if was_open else 0.0)
 
 
 class ReceiveController:
@@ -100,12 +139,26 @@ class ReceiveController:
 
     def __init__(self, config: ClientConfig, viewer: str, receiver: PixelReceiver) -> None:
         self.receiver = receiver
+        self._config = config
+        self._viewer = viewer
         self._socket = SocketThread("pixel-receiver", config.pixels_url(viewer), config, receiver)
         receiver.attach(self._socket)
 
     def start(self) -> None:
         """Connect in the background."""
         self._socket.start()
+
+    def follow(self, viewer: str) -> None:
+        """The session is open, of the same viewer or another: receive its pictures, and do not wait to."""
+        if viewer != self._viewer:
+            self._viewer = viewer
+            self._socket.redirect(self._config.pixels_url(viewer))
+        else:
+            self._socket.reopen(opened_before_s=-math.inf)
+
+    def drop_older(self, opened_before_s: float) -> None:
+        """The session was lost then: a connection from before it is of no more use."""
+        self._socket.reopen(opened_before_s)
 
     def request_close(self) -> None:
         """Close the socket without waiting."""

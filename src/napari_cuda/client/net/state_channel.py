@@ -2,45 +2,68 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 from napari_cuda.client.config import ClientConfig
-from napari_cuda.client.net.transport import Post, SocketThread
+from napari_cuda.client.control.backoff import Backoff
+from napari_cuda.client.net.transport import Ending, Post, SocketThread
 from napari_cuda.client.telemetry import ClientMetrics
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.backlog import MessageBacklog
 from napari_cuda.protocol.errors import ProtocolError
-from napari_cuda.protocol.session import AckTimedOut, ClientSession, RoundTrip, SessionClosed, SessionEvent
+from napari_cuda.protocol.session import ClientSession, RoundTrip, SessionClosed, SessionEvent
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLost:
+    """The connection is over at `at_s` (client's clock). `final`: no other will be tried."""
+
+    reason: str
+    at_s: float
+    final: bool
 
 
 @dataclass(frozen=True, slots=True)
 class StateEvents:
-    """Where the channel's events go; all called on the GUI thread."""
+    """Where the channel's events go; called on the GUI thread, in the order in which things happened."""
 
-    welcomed: Callable[[m.Welcome], None]
-    message: Callable[[m.ServerMessage | AckTimedOut], None]
+    happened: Callable[[SessionEvent | ConnectionLost], None]
     overflowed: Callable[[], None]
     """State was dropped because nobody took it: ask for a snapshot."""
-    closed: Callable[[str], None]
 
 
 class StateChannel:
-    """Drives the sans-I/O session. Owner: the "state-channel" thread; `post_intents` from the GUI's."""
+    """Drives the sans-I/O session of each connection. Owner: the "state-channel" thread; `post_intents` from the GUI's.
+
+    It keeps what a server needs to know a viewer that comes back: its token, and the newest revision
+    that was handed on. What the GUI thread has not taken yet it will take, in order.
+    """
 
     def __init__(self, client: str, events: StateEvents, post: Post, metrics: ClientMetrics) -> None:
         self._metrics = metrics
         self._client = client
         self._events = events
         self._post = post
+        self._backoff = Backoff(random.Random().random)
         self._session: ClientSession | None = None
         self._socket: SocketThread | None = None
+        self.opened_s = 0.0
+        """When the newest connection was opened, on the client's clock."""
+        self._known: m.Welcome | None = None
+        """What the server said last of who we are."""
+        self._open: m.Welcome | None = None
+        """The same while that connection is open."""
+        self._revision = 0
+        self._over: SessionClosed | None = None
+        """How the session of the present connection ended, if it did before the socket."""
         self._lock = threading.Lock()
         self._waiting: list[m.Intent] = []
-        self._backlog = MessageBacklog()
+        metrics.watch("intents_unsent", lambda: len(self._waiting))
+        self._backlog: MessageBacklog[SessionEvent | ConnectionLost] = MessageBacklog()
         self._handing_over = False
         self._told_overflow = False
 
@@ -48,9 +71,11 @@ class StateChannel:
         """Give the channel the socket it speaks through."""
         self._socket = socket
 
-    def post_intents(self, intents: Sequence[m.Intent]) -> None:
-        """Send intents, in order, as soon as the session is open."""
+    def post_intents(self, intents: Sequence[m.Intent], welcome: m.Welcome) -> None:
+        """Send intents, in order, on the connection that began with `welcome`; nothing happens if it is over."""
         with self._lock:
+            if welcome is not self._open:
+                return  # whoever hears of the next welcome sends again what the server did not take
             self._waiting.extend(intents)
         if self._socket is not None:
             self._socket.wake()
@@ -63,8 +88,14 @@ class StateChannel:
     # --- state channel thread -----------------------------------------------------------
 
     def opened(self) -> None:
-        """The socket is open: begin the session."""
-        self._session = ClientSession(m.Hello([m.PROTOCOL_VERSION], self._client), time.monotonic())
+        """The socket is open: begin the session, or take up that of before."""
+        with self._lock:
+            known = self._known
+            # What the backlog had to drop is missing, however new the rest is.
+            revision = 0 if self._backlog.overflowed else self._revision
+        hello = m.Hello([m.PROTOCOL_VERSION], self._client, known.resume_token if known else "", revision)
+        self.opened_s = time.perf_counter()
+        self._session = ClientSession(hello, time.monotonic())
 
     def received(self, data: str | bytes) -> None:
         """Take in a message."""
@@ -83,46 +114,62 @@ class StateChannel:
         for text in self._session.data_to_send():
             self._socket.send(text)
         if self._session.closed:
-            self._socket.request_close()
+            self._socket.reopen()
         return max(0.0, self._session.next_tick_s() - now_s)
 
-    def closed(self, reason: str) -> None:
-        """The socket is gone."""
-        self._post(lambda: self._events.closed(reason))
+    def closed(self, ending: Ending) -> float | None:
+        """The socket is gone; a session that the server refused, or that never began, is over."""
+        session, self._session = self._session, None
+        if session is not None:
+            for event in session.events_received():
+                self._on_event(event)
+        with self._lock:
+            self._open = None
+            self._waiting.clear()
+        over, self._over = self._over, None
+        refused = ending.final or (over is not None and over.code != "session.silent")
+        final = refused or self._known is None
+        now_s = time.perf_counter()
+        self._queue(ConnectionLost(over.message if over else ending.reason, now_s, final))
+        lasted_s = 0.0 if session is None else now_s - self.opened_s
+        return None if final else self._backoff.pause_s(lasted_s)
 
     def _send_waiting(self, session: ClientSession, now_s: float) -> None:
         with self._lock:
             waiting, self._waiting = self._waiting, []
-        try:
-            for intent in waiting:
+        for intent in waiting:
+            try:
                 session.send(intent, now_s)
-        except ProtocolError:
-            with self._lock:
-                self._waiting = waiting + self._waiting
+            except ProtocolError:
+                return  # the session has just ended: the next connection hears of them
 
     def _on_event(self, event: SessionEvent) -> None:
         match event:
             case RoundTrip(rtt_s):
                 self._metrics.observe("round_trip", rtt_s)
-            case SessionClosed(_, message):
-                reason = message
-                self._post(lambda: self._events.closed(reason))
-            case m.Welcome():
-                welcome = event
-                self._post(lambda: self._events.welcomed(welcome))
-            case AckTimedOut():
-                late = event
-                self._post(lambda: self._events.message(late))
+            case SessionClosed():
+                self._over = event
             case _:
-                self._queue(cast("m.ServerMessage", event))
+                if isinstance(event, m.Welcome):
+                    self._welcomed(event)
+                self._revision = max(self._revision, _revision_of(event))
+                self._queue(event)
 
-    def _queue(self, message: m.ServerMessage) -> None:
+    def _welcomed(self, welcome: m.Welcome) -> None:
         with self._lock:
-            self._backlog.put(message)
+            if self._known is None or self._known.viewer != welcome.viewer:
+                self._revision = 0  # a snapshot comes, of another session perhaps
+            self._known = self._open = welcome
+
+    def _queue(self, event: SessionEvent | ConnectionLost) -> None:
+        with self._lock:
+            self._backlog.put(event)
             if self._handing_over:
                 return
             self._handing_over = True
-        self._post(self._hand_over)
+        if self._post(self._hand_over) is False:
+            with self._lock:
+                self._handing_over = False
 
     # --- GUI thread ---------------------------------------------------------------------
 
@@ -130,13 +177,19 @@ class StateChannel:
         """Give the GUI thread everything that waits for it."""
         with self._lock:
             self._handing_over = False
-            messages: list[m.ServerMessage] = list(iter(self._backlog.take, None))
+            events: list[SessionEvent | ConnectionLost] = list(iter(self._backlog.take, None))
             newly_lost = self._backlog.overflowed and not self._told_overflow
             self._told_overflow = self._backlog.overflowed
-        for message in messages:
-            self._events.message(message)
+        for event in events:
+            self._events.happened(event)
         if newly_lost:
             self._events.overflowed()
+
+
+def _revision_of(event: SessionEvent) -> int:
+    if isinstance(event, (m.SceneSnapshot, m.SceneResumed, m.Delta)):
+        return event.revision
+    return 0
 
 
 class StateController:
@@ -150,6 +203,10 @@ class StateController:
     def start(self) -> None:
         """Connect in the background."""
         self._socket.start()
+
+    def reopen(self) -> None:
+        """Drop the connection and open another."""
+        self._socket.reopen()
 
     def request_close(self) -> None:
         """Close the socket without waiting."""

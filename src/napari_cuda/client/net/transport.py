@@ -1,13 +1,16 @@
-"""SocketThread: one WebSocket on an asyncio thread of its own, with thread-safe sending."""
+"""SocketThread: one WebSocket, opened again as long as its user wants, on an asyncio thread of its own."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import json
+import math
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -19,6 +22,21 @@ from napari_cuda.worker import Worker
 
 LARGEST_MESSAGE_BYTES = 1 << 28
 """The exact picture of the largest canvas, incompressible, is 200 MB."""
+
+LONGEST_SEND_S = 8.0
+"""What we send is small: a link that takes none of it for so long is dead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Why a connection is over, in one line.
+
+    `final` if the server refused it and will do so again, `orderly` if the server closed it in good order.
+    """
+
+    reason: str
+    final: bool = False
+    orderly: bool = False
 
 
 class SocketUser(Protocol):
@@ -33,12 +51,12 @@ class SocketUser(Protocol):
     def ticked(self) -> float:
         """Time passed; return the seconds until the next call at the latest."""
 
-    def closed(self, reason: str) -> None:
-        """The socket is gone, for this reason (one line); called once."""
+    def closed(self, ending: Ending) -> float | None:
+        """The socket is gone, or could not be opened; return when to try again, in seconds, or None: never."""
 
 
 class SocketThread:
-    """One WebSocket. Owner: its thread, "napari-cuda-<name>"; `send` and `close` from any."""
+    """One WebSocket at a time. Owner: its thread, "napari-cuda-<name>"; public methods from any."""
 
     def __init__(self, name: str, url: str, config: ClientConfig, user: SocketUser) -> None:
         self._url = url
@@ -47,9 +65,15 @@ class SocketThread:
         # Bound: what is sent is bounded by the session (intents await acks) and the ack window.
         self._outgoing: deque[str] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._news: asyncio.Event | None = None
+        self._news = asyncio.Event()
+        self._cut = asyncio.Event()
+        """The present connection, or the attempt at one, is to be dropped."""
+        self._hurry = asyncio.Event()
+        """The pause before the next attempt is over."""
+        self._opened_s: float | None = None
+        """When the present connection was opened, on the client's clock; None while there is none."""
         self._closing = threading.Event()
-        self._worker = Worker(name, self._run, wake=self.wake, on_error=lambda error: user.closed(f"{error}"))
+        self._worker = Worker(name, self._run, wake=self.wake, on_error=self._on_error)
 
     def start(self) -> None:
         """Connect, on the thread; the user hears `opened` or `closed`."""
@@ -61,29 +85,85 @@ class SocketThread:
         return self._worker.stop(deadline_s)
 
     def request_close(self) -> None:
-        """Send what waits and close the socket, without waiting."""
+        """Send what waits and close the socket for good, without waiting."""
         self._closing.set()
-        self.wake()
+        self._call(self._wind_up)
 
     def send(self, text: str) -> None:
-        """Queue a message."""
+        """Queue a message; it is dropped with the connection."""
         self._outgoing.append(text)
         self.wake()
 
     def wake(self) -> None:
         """Let the user tick now."""
-        loop, news = self._loop, self._news
-        if loop is not None and news is not None:
+        self._call(self._news.set)
+
+    def reopen(self, opened_before_s: float = math.inf) -> None:
+        """Drop a connection that was opened before a time (perf_counter); do not wait to open the next."""
+
+        def drop() -> None:
+            self._hurry.set()
+            if self._opened_s is not None and self._opened_s < opened_before_s:
+                self._cut.set()
+
+        self._call(drop)
+
+    def redirect(self, url: str) -> None:
+        """Go over to another address."""
+        self._url = url
+
+        def go() -> None:
+            self._hurry.set()
+            self._cut.set()
+
+        self._call(go)
+
+    # --- the socket's thread ------------------------------------------------------------
+
+    def _on_error(self, error: Exception) -> None:
+        self._user.closed(Ending(str(error), final=True))
+
+    def _call(self, call: Callable[[], object]) -> None:
+        loop = self._loop
+        if loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop closes just now
-                loop.call_soon_threadsafe(news.set)
+                loop.call_soon_threadsafe(call)
+
+    def _wind_up(self) -> None:
+        self._news.set()
+        self._hurry.set()
+        if self._opened_s is None:
+            self._cut.set()
 
     def _run(self, _stop: threading.Event) -> None:
-        reason = asyncio.run(self._serve())
-        self._user.closed(reason)
+        asyncio.run(self._serve())
 
-    async def _serve(self) -> str:
+    async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._news = asyncio.Event()
+        while not self._closing.is_set():
+            self._cut.clear()
+            self._hurry.clear()
+            pause_s = self._user.closed(await self._connection())
+            if pause_s is None:
+                return
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._hurry.wait(), pause_s)
+
+    async def _connection(self) -> Ending:
+        """Have one connection, until it is over or dropped."""
+        conversation = asyncio.create_task(self._converse())
+        cut = asyncio.create_task(self._cut.wait())
+        await asyncio.wait({conversation, cut}, return_when=asyncio.FIRST_COMPLETED)
+        cut.cancel()
+        conversation.cancel()
+        try:
+            return await conversation
+        except asyncio.CancelledError:
+            return Ending("the connection was dropped")
+        finally:
+            self._opened_s = None
+
+    async def _converse(self) -> Ending:
         try:
             async with connect(
                 self._url,
@@ -95,63 +175,78 @@ class SocketThread:
                 proxy=None,
                 max_size=LARGEST_MESSAGE_BYTES,
             ) as socket:
-                self._user.opened()
-                reader = asyncio.create_task(self._read(socket))
-                writer = asyncio.create_task(self._write(socket, self._news))
-                await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_COMPLETED)
-                for task in (reader, writer):
-                    task.cancel()
-                results = await asyncio.gather(reader, writer, return_exceptions=True)
+                return await self._use(socket)
         except (OSError, TimeoutError, InvalidHandshake, InvalidURI, UnicodeError) as error:
             return _why(self._url, error)
+
+    async def _use(self, socket: ClientConnection) -> Ending:
+        self._outgoing.clear()
+        self._opened_s = time.perf_counter()
+        self._user.opened()
+        reader = asyncio.create_task(self._read(socket))
+        writer = asyncio.create_task(self._write(socket))
+        try:
+            await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            socket.transport.abort()  # nobody answers on it: no closing handshake
+            raise
+        finally:
+            for task in (reader, writer):
+                task.cancel()
+            results = await asyncio.gather(reader, writer, return_exceptions=True)
         for result in results:
             if isinstance(result, ConnectionClosed):
                 return _last_words(result)
             if isinstance(result, Exception):
                 raise result
-        return socket.close_reason or "closed"
+        return Ending(socket.close_reason or "closed", orderly=True)
 
     async def _read(self, socket: ClientConnection) -> None:
         async for data in socket:
             self._user.received(data)
-            if self._news is not None:
-                self._news.set()  # what arrived may have changed what there is to send
+            self._news.set()  # what arrived may have changed what there is to send
 
-    async def _write(self, socket: ClientConnection, news: asyncio.Event) -> None:
+    async def _write(self, socket: ClientConnection) -> None:
         while True:
-            news.clear()
+            self._news.clear()
             wait_s = self._user.ticked()
             while self._outgoing:
-                await socket.send(self._outgoing.popleft())
+                await asyncio.wait_for(socket.send(self._outgoing.popleft()), LONGEST_SEND_S)
             if self._closing.is_set():
                 return
             try:
-                await asyncio.wait_for(news.wait(), wait_s)
+                await asyncio.wait_for(self._news.wait(), wait_s)
             except TimeoutError:
                 continue
 
 
-def _last_words(closed: ConnectionClosed) -> str:
+def _last_words(closed: ConnectionClosed) -> Ending:
     if closed.rcvd is None:
-        return "the connection was lost"
+        return Ending("the connection was lost")
     if closed.rcvd.code == CloseCode.SERVICE_RESTART:
-        return "the server was stopped"
-    return closed.rcvd.reason or f"the server closed the connection (code {closed.rcvd.code})"
+        return Ending("the server was stopped")
+    return Ending(closed.rcvd.reason or f"the server closed the connection (code {closed.rcvd.code})")
 
 
-def _why(url: str, error: BaseException) -> str:
+def _why(url: str, error: BaseException) -> Ending:
     if isinstance(error, InvalidStatus):
-        status = error.response.status_code
-        try:
-            return f"the server refused us: {json.loads(error.response.body or b'')['message']}"
-        except (ValueError, KeyError, TypeError):
-            return f"the server refused us with HTTP status {status}"
+        return _refusal(error)
     host = url.split("://")[1].split("/")[0]
     if isinstance(error, (TimeoutError, ConnectionRefusedError)) or "Connect call failed" in str(error):
-        return f"no answer from {host}: is the server running, and the tunnel up?"
+        return Ending(f"no answer from {host}: is the server running, and the tunnel up?")
     if isinstance(error, OSError):
-        return f"cannot reach {host}: {error.strerror or error}"
-    return f"{host} is not a napari-cuda server: {error}"
+        return Ending(f"cannot reach {host}: {error.strerror or error}")
+    return Ending(f"{host} is not a napari-cuda server: {error}")
+
+
+def _refusal(refused: InvalidStatus) -> Ending:
+    status = refused.response.status_code
+    # What stands between may be down for a while; what the server itself says of us stays so.
+    final = 400 <= status < 500
+    try:
+        return Ending(f"the server refused us: {json.loads(refused.response.body or b'')['message']}", final)
+    except (ValueError, KeyError, TypeError):
+        return Ending(f"the server refused us with HTTP status {status}", final)
 
 
 Post = Callable[[Callable[[], None]], object]

@@ -6,10 +6,12 @@ Pure: every decision is a row of `TRANSITIONS`, which docs/protocol.md renders.
 from __future__ import annotations
 
 import enum
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from napari_cuda.client.playout.loop_sync import LoopSyncState, SyncCounts
 from napari_cuda.protocol.packet import PacketKind
 
 _SEQ_MODULUS = 1 << 32
@@ -129,55 +131,136 @@ class KeyframeRequests:
 
 
 class StreamGate:
-    """Guards one connection's stream. Owner: pixel receiver thread.
+    """Guards a client's stream, over all its connections. Owner: its lock.
 
-    Closed until the first keyframe, and again after a gap in `seq`: an access unit whose
-    predecessor is missing decodes without an error, into a wrong picture.
+    The receiver thread has every packet admitted; a decode thread reports what it lost. So there is
+    one opinion on what can be decoded, and one back-off for requests. Closed until the first
+    keyframe, and again after a loss: an access unit whose predecessor is missing decodes without an
+    error, into a wrong picture. What was admitted before the loss was reported is the decoder's to
+    drop: the rest of that epoch, up to a keyframe in it if there is one.
     """
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._state = GateState.CLOSED
         self._next_seq: int | None = None
-        self._epoch: int | None = None
+        self._server_epoch: int | None = None
+        self._epoch = self._first_epoch = self._admitted_epoch = 1
+        self._keyframe_seq: int | None = None
         self._requests = KeyframeRequests()
+        self._sync = LoopSyncState()
 
     @property
     def state(self) -> GateState:
         """What the client holds of the stream."""
         return self._state
 
+    @property
+    def epoch(self) -> int:
+        """The epoch of the packet admitted last, as the client counts: on and on over all connections.
+
+        A server counts its encoder contexts, from anew for each connection. Here an epoch also ends
+        where a decoder lost the thread. With this number in their headers the order (epoch, seq) is
+        that of the server's drawing, and what an epoch says stands without any other. Only `admit`
+        changes it: whoever admits reads the number of just that packet.
+        """
+        return self._admitted_epoch
+
+    def is_current(self, epoch: int) -> bool:
+        """True if an epoch (the client's) is one of the present connection: its `seq` means something there."""
+        return epoch >= self._first_epoch
+
+    def counts(self) -> SyncCounts:
+        """Return what happened so far."""
+        with self._lock:
+            return self._sync.snapshot()
+
+    def take_log_line(self) -> str | None:
+        """Return what is to be logged now, once; None if there is nothing (nearly always)."""
+        with self._lock:
+            return self._sync.take_line()
+
     def admit(self, seq: int, *, epoch: int, keyframe: bool, kind: PacketKind, now_s: float) -> Verdict:
         """Return what to do with a packet; to be called once for each, in the order of arrival.
 
-        `now_s` is any clock that only runs forward. A packet of an older epoch, or one that arrives
-        twice or late, is dropped and changes nothing else.
+        `epoch` is the server's, `now_s` any clock that only runs forward. A packet of an older epoch,
+        or one that arrives twice or late, is dropped and changes nothing else.
         """
-        if self._next_seq is not None:
-            ahead = seq_distance(seq, self._next_seq)
-            if ahead < 0:
+        with self._lock:
+            counts = self._sync.counts
+            missing = 0 if self._next_seq is None else seq_distance(seq, self._next_seq)
+            if missing < 0:
+                counts.dropped_late += 1
                 return Verdict.DROP
-            if ahead > 0:
+            self._next_seq = seq + 1
+            if missing > 0:
+                counts.gaps += 1
+                counts.missing += missing
+                self._sync.discontinuity(f"{missing} missing before packet {seq}", now_s)
                 self._step(GateEvent.LOSS)
-        self._next_seq = seq + 1
-        if self._epoch is None or epoch > self._epoch:
-            self._epoch = epoch
-            self._step(GateEvent.NEW_EPOCH)
-        elif epoch < self._epoch:
-            return Verdict.DROP
-        event = packet_event(kind, keyframe=keyframe)
-        verdict = self._step(event).verdict
-        if event is GateEvent.KEYFRAME:
-            self._requests.answered()
-        if verdict is Verdict.DROP_AND_REQUEST_KEYFRAME and not self._requests.due(now_s):
-            return Verdict.DROP
-        return verdict or Verdict.DROP
+            if self._server_epoch is not None and epoch < self._server_epoch:
+                counts.dropped_old_epoch += 1
+                return Verdict.DROP
+            if epoch != self._server_epoch:
+                counts.epochs += 1
+                if self._server_epoch is not None:
+                    self._epoch += 1
+                self._server_epoch = epoch
+                self._step(GateEvent.NEW_EPOCH)
+            self._admitted_epoch = self._epoch
+            return self._judge(seq, packet_event(kind, keyframe=keyframe), now_s)
+
+    def lost(self, seq: int, *, epoch: int, now_s: float) -> bool:
+        """A decoder could not show packet `seq`; True if a keyframe is to be requested now.
+
+        `epoch` is the client's (see the property). Nothing is asked for if a later keyframe was
+        admitted already: the decoder goes on there. Else the gate closes, and asks again while it
+        drops (`admit`) as for any other loss. The decoder logs why.
+        """
+        with self._lock:
+            self._sync.counts.losses += 1
+            passed = self._keyframe_seq is not None and seq_distance(self._keyframe_seq, seq) > 0
+            if epoch != self._epoch or passed:
+                return False
+            self._epoch += 1
+            self._step(GateEvent.LOSS)
+            return self._request(now_s)
+
+    def malformed(self, text: str, now_s: float) -> None:
+        """What arrived is no packet, as `text` says; the gap that it leaves is then no news."""
+        with self._lock:
+            self._sync.discontinuity(text, now_s)
 
     def on_reconnect(self) -> None:
-        """A new connection begins: its packets and epochs count from anew."""
-        self._step(GateEvent.RECONNECT)
-        self._next_seq = None
-        self._epoch = None
-        self._requests.answered()
+        """A new connection begins: its packets and the server's epochs count from anew."""
+        with self._lock:
+            self._sync.counts.reconnects += 1
+            self._step(GateEvent.RECONNECT)
+            self._next_seq = None
+            self._server_epoch = None
+            self._epoch += 1
+            self._first_epoch = self._epoch
+            self._keyframe_seq = None
+            self._requests.answered()
+
+    # --- under the lock -----------------------------------------------------------------
+
+    def _judge(self, seq: int, event: GateEvent, now_s: float) -> Verdict:
+        verdict = self._step(event).verdict
+        if event is GateEvent.KEYFRAME:
+            self._sync.counts.keyframes += 1
+            self._keyframe_seq = seq
+            self._requests.answered()
+        if verdict is Verdict.ADMIT:
+            self._sync.counts.admitted += 1
+            return verdict
+        self._sync.counts.dropped_closed += 1
+        return Verdict.DROP_AND_REQUEST_KEYFRAME if self._request(now_s) else Verdict.DROP
+
+    def _request(self, now_s: float) -> bool:
+        due = self._requests.due(now_s)
+        self._sync.counts.keyframe_requests += due
+        return due
 
     def _step(self, event: GateEvent) -> Transition:
         transition = TRANSITIONS[self._state, event]

@@ -103,5 +103,7 @@ class FrameLease:
             self._held = +self._held
             last = not self._held
         if last:
-            self._ledger.add(-1)
-            self._surface.close()
+            try:
+                self._surface.close()
+            finally:
+                self._ledger.add(-1)  # not before: who sees 0 may close the decoder

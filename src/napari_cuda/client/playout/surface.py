@@ -43,3 +43,21 @@ class Surface(Protocol):
 
     def close(self) -> None:
         """Give the surface back to its pool. Called once, by the lease."""
+
+
+class SurfaceBinder(Protocol):
+    """Shows the surfaces of one kind without a download: NV12, luma and interleaved chroma as two textures.
+
+    Owner: GUI thread; the canvas's OpenGL context is current in every call.
+    """
+
+    @property
+    def rectangle(self) -> bool:
+        """True if the textures are GL_TEXTURE_RECTANGLE, as IOSurfaces need; else GL_TEXTURE_2D."""
+
+    def bind(self, surface: Surface, plane: int, texture: int) -> None:
+        """Have `texture`, which is bound, show plane 0 (luma, R8) or 1 (chroma, RG8) of `surface`.
+
+        A GL_TEXTURE_2D has storage of the coded size already, a rectangle has none. The surface stays held until
+        the GPU has drawn it. Raises StreamError: the renderer then takes `planes()`, from there on.
+        """

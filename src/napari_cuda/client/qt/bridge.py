@@ -62,6 +62,10 @@ class CallProxy(QObject):
                 self._wake.emit()
             return True
 
+    def __len__(self) -> int:
+        """How many calls wait; any thread."""
+        return len(self._calls)
+
     def close(self) -> None:
         """Drop the calls that wait and all later ones; GUI thread, harmless when repeated."""
         with self._lock:

@@ -5,45 +5,64 @@ Owner: GUI thread.
 
 from __future__ import annotations
 
-import ctypes
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+import enum
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
-import numpy as np
 from OpenGL import GL
 from OpenGL.error import GLError
 
 from napari_cuda.client.playout.frame import SubmittedFrame
-from napari_cuda.client.playout.picture import ExactPicture, Plane, YuvPicture
+from napari_cuda.client.playout.lease import FrameLease, LeaseRole
+from napari_cuda.client.playout.picture import ColorSpec, ExactPicture, Plane, YuvPicture
+from napari_cuda.client.playout.surface import Surface, SurfaceBinder, SurfaceKind
 from napari_cuda.client.qt import yuv_shader
-from napari_cuda.protocol.errors import StartupError, StreamError
+from napari_cuda.client.qt.gl_objects import (
+    Fence,
+    Program,
+    Size,
+    Texture,
+    Triangle,
+    gl_version,
+    single_channel_format,
+    state_kept,
+)
+from napari_cuda.client.qt.video_node import Viewport
+from napari_cuda.protocol.errors import NapariCudaError, StreamError
 
-Size = tuple[int, int]
-
-# What vispy's visuals set for themselves once and then expect to find again.
-_CAPABILITIES = (GL.GL_DEPTH_TEST, GL.GL_BLEND, GL.GL_CULL_FACE, GL.GL_SCISSOR_TEST, GL.GL_STENCIL_TEST)
+log = logging.getLogger(__name__)
 
 
 class GLRenderer:
-    """Uploads planes without converting them and draws them through the video shader.
+    """Uploads planes without converting them, or binds a surface, and draws through the video shader.
 
     Owner: GUI thread. Everything on the GPU belongs to one context: a draw with another
-    `context_id` starts afresh there, because the old context took its objects with it.
+    `context_id` starts afresh there. The picture shown is held (`LeaseRole.RENDERER`) until
+    another one has replaced it, so that it can be drawn again, in a new context too. A surface
+    that was bound is let go of when the GPU has passed the draws that read it; with `gl_safe`
+    off, without waiting for that.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, binders: Mapping[SurfaceKind, SurfaceBinder] | None = None, *, gl_safe: bool = True) -> None:
+        self._binders = dict(binders or {})
+        self._gl_safe = gl_safe
         self._context_id: int | None = None
         self._gpu: _GpuObjects | None = None
-        self._picture: YuvPicture | ExactPicture | None = None
-        self._picture_size: Size = (0, 0)
+        self._held: SubmittedFrame | None = None
+        self._drawable: _Drawable | None = None
+        # Surfaces the GPU may still read. Their number is bounded by the decoder's pool.
+        self._retiring: deque[tuple[Fence, SubmittedFrame]] = deque()
         self.uploads = 0
+        self.on_upload: Callable[[float], object] = lambda _seconds: None
+        """Told how long each picture took to hand to OpenGL."""
 
     def draw(
         self,
         frame: SubmittedFrame | None,
-        viewport_px: tuple[int, int, int, int],
+        viewport_px: Viewport,
         context_id: int,
         destination_px: yuv_shader.Rect | None = None,
     ) -> bool:
@@ -54,242 +73,255 @@ class GLRenderer:
         fractions allowed; letterboxed if not given. What it does not cover becomes black.
         The picture must stay unchanged while it is shown: it is uploaded once.
 
-        Raises StreamError if the planes do not match the header or OpenGL refuses them, and
-        StartupError if the driver cannot compile the shader.
+        If it cannot be shown, the one before is drawn again and then StreamError (the planes do
+        not match the header, OpenGL refuses them) or LeaseError (its surface was given back) raised.
+        Raises StartupError if the driver cannot compile the shader.
         """
         if frame is None or viewport_px[2] <= 0 or viewport_px[3] <= 0:
             return False
-        size = _picture_size(frame)
+        refused: NapariCudaError | None = None
         try:
-            with _state_kept():
-                gpu = self._objects(context_id)
-                if frame.picture is not self._picture or size != self._picture_size:
-                    self._upload(gpu, frame.picture, size)
-                destination = destination_px or yuv_shader.letterbox(size, viewport_px[2:])
-                gpu.draw(frame.picture, size, destination, viewport_px)
+            with state_kept():
+                gpu = self._enter(context_id)
+                self._release_passed()
+                if not self._shows(frame):
+                    try:
+                        self._take(gpu, frame)
+                    except NapariCudaError as error:
+                        refused = error
+                if self._drawable is not None:
+                    gpu.draw(self._drawable, viewport_px, destination_px)
         except GLError as error:
-            self._picture = None
-            raise StreamError(f"OpenGL refused a {size[0]}x{size[1]} picture (error {error.err}): resize it") from error
+            width, height = frame.header.canvas_size
+            raise StreamError(f"OpenGL cannot draw a {width}x{height} picture (error {error.err})") from error
+        if refused is not None:
+            raise refused
         return True
 
-    def close(self) -> None:
-        """Free the GPU objects. Their context must be current; harmless when repeated."""
+    def lose_context(self) -> None:
+        """Free the GPU objects, because their context is about to go; it must be current.
+
+        The picture is kept: the next draw uploads it again. Harmless when repeated.
+        """
         if self._gpu is not None:
+            GL.glFinish()  # then no surface is read any more
             self._gpu.delete()
+        self._forget_gpu()
+
+    def close(self, *, context_current: bool = True) -> None:
+        """Free everything and let go of every surface; harmless when repeated.
+
+        With `context_current` False the GPU objects are taken to be gone with their context.
+        """
+        if context_current:
+            self.lose_context()
+        self._forget_gpu()
+        if self._held is not None:
+            self._held.release(LeaseRole.RENDERER)
+            self._held = None
+
+    def _forget_gpu(self) -> None:
         self._gpu = None
         self._context_id = None
-        self._picture = None
+        self._drawable = None
+        while self._retiring:
+            self._retiring.popleft()[1].release(LeaseRole.RENDERER)
 
-    def _objects(self, context_id: int) -> _GpuObjects:
+    def _enter(self, context_id: int) -> _GpuObjects:
         if self._gpu is None or context_id != self._context_id:
-            self._picture = None
-            self._gpu = _GpuObjects(_gl_version())
+            self._forget_gpu()
+            self._gpu = _GpuObjects(gl_version())
             self._context_id = context_id
+            if self._held is not None:
+                self._drawable = self._upload(self._gpu, self._held)
         return self._gpu
 
-    def _upload(self, gpu: _GpuObjects, picture: YuvPicture | ExactPicture, size: Size) -> None:
-        # Forgotten first: if an upload fails half way, the next draw starts it again.
-        self._picture = None
-        if isinstance(picture, ExactPicture):
-            gpu.rgba.upload(picture.rgba.reshape(picture.rgba.shape[0], -1), size)
+    def _shows(self, frame: SubmittedFrame) -> bool:
+        held = self._held
+        return (
+            self._drawable is not None
+            and held is not None
+            and held.picture is frame.picture
+            and held.header.canvas_size == frame.header.canvas_size
+        )
+
+    def _take(self, gpu: _GpuObjects, frame: SubmittedFrame) -> None:
+        """Make `frame` the one that is drawn; if that fails, nothing has changed."""
+        frame.acquire(LeaseRole.RENDERER)
+        began_s = time.perf_counter()
+        try:
+            drawable = self._upload(gpu, frame)
+        except GLError as error:
+            frame.release(LeaseRole.RENDERER)
+            width, height = frame.header.canvas_size
+            raise StreamError(f"OpenGL refused a {width}x{height} picture (error {error.err}): resize it") from error
+        except NapariCudaError:
+            frame.release(LeaseRole.RENDERER)
+            raise
+        self.on_upload(time.perf_counter() - began_s)
+        self._retire()
+        self._held, self._drawable = frame, drawable
+
+    def _retire(self) -> None:
+        """Let go of the frame shown so far, once the GPU does not read it any more."""
+        if self._held is None:
+            return
+        if self._gl_safe and self._drawable is not None and self._drawable.reads_surface:
+            self._retiring.append((Fence(), self._held))
         else:
-            chroma = yuv_shader.chroma_size(size, picture.chroma_shift)
-            for texture, plane, plane_size in zip(
-                gpu.yuv, (picture.y, picture.u, picture.v), (size, chroma, chroma), strict=True
-            ):
-                texture.upload(plane, plane_size)
-        self._picture = picture
-        self._picture_size = size
+            self._held.release(LeaseRole.RENDERER)
+        self._held = None
+
+    def _release_passed(self) -> None:
+        while self._retiring and self._retiring[0][0].passed():
+            self._retiring.popleft()[1].release(LeaseRole.RENDERER)
+
+    def _upload(self, gpu: _GpuObjects, frame: SubmittedFrame) -> _Drawable:
+        picture, size = frame.picture, _picture_size(frame)
+        if isinstance(picture, FrameLease):
+            surface = picture.surface
+            binder = self._binders.get(surface.kind)
+            if binder is not None:
+                try:
+                    return gpu.bind(binder, surface, size, frame.header.coded_size)
+                except (StreamError, GLError) as error:
+                    del self._binders[surface.kind]
+                    log.warning("surfaces are downloaded from now on, they cannot be shown directly: %s", error)
+            picture = surface.planes()
         self.uploads += 1
+        return gpu.upload(picture, size)
+
+
+class _Form(enum.Enum):
+    """How the samples of a picture lie in textures: (fragment shader, textures)."""
+
+    PLANAR = (yuv_shader.FRAGMENT_YUV, 3)
+    EXACT = (yuv_shader.FRAGMENT_RGBA, 1)
+    NV12 = (yuv_shader.FRAGMENT_NV12, 2)
+    NV12_RECTANGLE = (yuv_shader.FRAGMENT_NV12_RECTANGLE, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawable:
+    """A picture in textures. `size` is what of it is shown, `texture_size` how large they are for that."""
+
+    form: _Form
+    textures: tuple[Texture, ...]
+    size: Size
+    texture_size: Size
+    color: ColorSpec | None = None
+    chroma_shift: tuple[int, int] = (0, 0)
+
+    @property
+    def reads_surface(self) -> bool:
+        """True if drawing reads the decoder's own memory."""
+        return self.form in (_Form.NV12, _Form.NV12_RECTANGLE)
 
 
 class _GpuObjects:
-    """The programs, textures and vertices of one context. Owner: GUI thread."""
+    """The programs, textures and vertices of one context. Owner: GUI thread.
 
-    def __init__(self, gl_version: tuple[int, int]) -> None:
-        self._yuv_program = _Program(yuv_shader.FRAGMENT_YUV, planes=3)
-        self._rgba_program = _Program(yuv_shader.FRAGMENT_RGBA, planes=1)
-        self.yuv = tuple(_Texture(*single_channel_format(gl_version)) for _ in range(3))
-        self.rgba = _Texture(GL.GL_RGBA8, GL.GL_RGBA, 4)
-        self._vertices = GL.glGenBuffers(1)
-        corners = np.array(yuv_shader.TRIANGLE, np.float32)
-        GL.glBindBuffer(GL.GL_ARRAY_BUFFER, self._vertices)
-        GL.glBufferData(GL.GL_ARRAY_BUFFER, corners.nbytes, corners, GL.GL_STATIC_DRAW)
+    Of each form there are two sets of textures, filled in turn: what is shown stays whole if an
+    upload fails, and an upload does not wait for the draws that read the picture before.
+    """
 
-    def draw(
-        self,
-        picture: YuvPicture | ExactPicture,
-        size: Size,
-        destination: yuv_shader.Rect,
-        viewport_px: tuple[int, int, int, int],
-    ) -> None:
-        """Draw the uploaded planes of `picture`."""
-        sharp = yuv_shader.is_sharp(destination, size)
+    def __init__(self, version: tuple[int, int]) -> None:
+        self._single_channel = single_channel_format(version)
+        self._triangle = Triangle()
+        self._programs: dict[_Form, Program] = {}
+        self._sets: dict[_Form, deque[tuple[Texture, ...]]] = {}
+
+    def upload(self, picture: YuvPicture | ExactPicture, size: Size) -> _Drawable:
+        """Copy a picture in memory into textures. Raises StreamError before anything is changed, or GLError."""
         if isinstance(picture, ExactPicture):
-            program = self._rgba_program
-            self.rgba.bind(0, smooth=not sharp)
-            program.use()
-        else:
-            program = self._yuv_program
-            subsampled = picture.chroma_shift != (0, 0)
-            self.yuv[2].bind(2, smooth=subsampled or not sharp)
-            self.yuv[1].bind(1, smooth=subsampled or not sharp)
-            self.yuv[0].bind(0, smooth=not sharp)
-            program.use()
-            matrix, zero = yuv_shader.yuv_to_rgb(picture.color)
-            program.set("to_chroma", *yuv_shader.chroma_map(size, picture.chroma_shift))
-            program.set("yuv_zero", *zero)
-            program.set_matrix("rgb_from_yuv", matrix)
+            return self._filled(_Form.EXACT, [(picture.rgba.reshape(picture.rgba.shape[0], -1), size)])
+        yuv_shader.yuv_to_rgb(picture.color)
+        chroma = yuv_shader.chroma_size(size, picture.chroma_shift)
+        planes = [(picture.y, size), (picture.u, chroma), (picture.v, chroma)]
+        return self._filled(_Form.PLANAR, planes, picture.color, picture.chroma_shift)
+
+    def bind(self, binder: SurfaceBinder, surface: Surface, size: Size, coded_size: Size) -> _Drawable:
+        """Have textures show a surface. Raises StreamError or GLError."""
+        yuv_shader.yuv_to_rgb(surface.color)
+        form = _Form.NV12_RECTANGLE if binder.rectangle else _Form.NV12
+        textures = self._next_set(form)
+        sizes = (coded_size, yuv_shader.chroma_size(coded_size, (1, 1)))
+        for plane, texture in enumerate(textures):
+            if binder.rectangle:
+                GL.glBindTexture(texture.target, texture.name)
+            else:
+                texture.allocate(sizes[plane])
+            binder.bind(surface, plane, texture.name)
+        self._sets[form].rotate()
+        return _Drawable(form, textures, size, coded_size, surface.color, (1, 1))
+
+    def draw(self, drawable: _Drawable, viewport_px: Viewport, destination_px: yuv_shader.Rect | None) -> None:
+        """Draw a picture of this context, letterboxed if it has no destination."""
+        size, shift = drawable.size, drawable.chroma_shift
+        destination = destination_px or yuv_shader.letterbox(size, viewport_px[2:])
+        sharp = yuv_shader.is_sharp(destination, size)
+        # From the last, so that texture unit 0 is the active one in the end, as vispy expects.
+        for unit, texture in reversed(list(enumerate(drawable.textures))):
+            texture.use(unit, smooth=not sharp or (unit > 0 and shift != (0, 0)))
+        program = self._program(drawable.form)
+        program.use()
         program.set("to_picture", *yuv_shader.picture_map(destination, viewport_px))
-        GL.glBindBuffer(GL.GL_ARRAY_BUFFER, self._vertices)
-        GL.glEnableVertexAttribArray(_CORNER)
-        GL.glVertexAttribPointer(_CORNER, 2, GL.GL_FLOAT, False, 0, ctypes.c_void_p(0))
-        GL.glDrawArrays(GL.GL_TRIANGLES, 0, 3)
-        GL.glDisableVertexAttribArray(_CORNER)
+        if drawable.color is not None:
+            matrix, zero = yuv_shader.yuv_to_rgb(drawable.color)
+            program.set("rgb_from_yuv", *matrix)
+            program.set("yuv_zero", *zero)
+            program.set("to_chroma", *yuv_shader.chroma_map(size, shift))
+        if drawable.reads_surface:
+            rectangle = drawable.form is _Form.NV12_RECTANGLE
+            padded = drawable.texture_size
+            chroma, padded_chroma = (yuv_shader.chroma_size(of, shift) for of in (size, padded))
+            program.set("luma_texels", *yuv_shader.texel_map(size, padded, rectangle=rectangle))
+            program.set("chroma_texels", *yuv_shader.texel_map(chroma, padded_chroma, rectangle=rectangle))
+        self._triangle.draw()
 
     def delete(self) -> None:
         """Free everything in the current context."""
-        for texture in (*self.yuv, self.rgba):
-            texture.delete()
-        self._yuv_program.delete()
-        self._rgba_program.delete()
-        GL.glDeleteBuffers(1, [self._vertices])
+        for sets in self._sets.values():
+            for texture in (texture for textures in sets for texture in textures):
+                texture.delete()
+        for program in self._programs.values():
+            program.delete()
+        self._triangle.delete()
 
+    def _filled(
+        self,
+        form: _Form,
+        planes: list[tuple[Plane, Size]],
+        color: ColorSpec | None = None,
+        chroma_shift: tuple[int, int] = (0, 0),
+    ) -> _Drawable:
+        textures = self._next_set(form)
+        # All of them checked before the first is changed.
+        checked = [texture.checked(*plane) for texture, plane in zip(textures, planes, strict=True)]
+        for texture, rows, (_plane, size) in zip(textures, checked, planes, strict=True):
+            texture.upload(rows, size)
+        self._sets[form].rotate()
+        return _Drawable(form, textures, planes[0][1], planes[0][1], color, chroma_shift)
 
-class _Texture:
-    """A texture of 8-bit samples that takes the size of what is uploaded. Owner: GUI thread."""
+    def _next_set(self, form: _Form) -> tuple[Texture, ...]:
+        """Return the textures to fill next; rotate when they are shown."""
+        if form not in self._sets:
+            self._sets[form] = deque(self._textures(form) for _ in range(2))
+        return self._sets[form][0]
 
-    def __init__(self, internal_format: int, pixel_format: int, channels: int) -> None:
-        self._formats = internal_format, pixel_format
-        self._channels = channels
-        self._size: Size = (0, 0)
-        self._smooth: bool | None = None
-        self._name = int(GL.glGenTextures(1))
-        GL.glBindTexture(GL.GL_TEXTURE_2D, self._name)
-        for edge in (GL.GL_TEXTURE_WRAP_S, GL.GL_TEXTURE_WRAP_T):
-            GL.glTexParameteri(GL.GL_TEXTURE_2D, edge, GL.GL_CLAMP_TO_EDGE)
+    def _textures(self, form: _Form) -> tuple[Texture, ...]:
+        if form is _Form.EXACT:
+            return (Texture((GL.GL_RGBA8, GL.GL_RGBA, 4)),)
+        if form is _Form.PLANAR:
+            return tuple(Texture(self._single_channel) for _ in range(3))
+        rectangle = form is _Form.NV12_RECTANGLE
+        formats = (self._single_channel, (GL.GL_RG8, GL.GL_RG, 2))
+        return tuple(Texture(format_, rectangle=rectangle) for format_ in formats)
 
-    def upload(self, rows: Plane, size: Size) -> None:
-        """Take the top left `size` pixels of `rows`, (height, bytes) uint8; copies nothing on the CPU."""
-        width, height = size
-        row_bytes = width * self._channels
-        if rows.ndim != 2 or rows.dtype != np.uint8 or rows.shape[0] < height or rows.shape[1] < row_bytes:
-            raise StreamError(
-                f"a decoded plane is {rows.dtype} {rows.shape}; {height} rows of {row_bytes} bytes were announced"
-            )
-        row_stride, sample_stride = rows.strides
-        if sample_stride != 1 or row_stride < row_bytes or row_stride % self._channels:
-            # OpenGL cannot walk such rows (a bottom-up frame, for one).
-            rows = np.ascontiguousarray(rows[:height, :row_bytes])
-            row_stride = row_bytes
-        internal_format, pixel_format = self._formats
-        GL.glBindTexture(GL.GL_TEXTURE_2D, self._name)
-        if size != self._size:
-            GL.glTexImage2D(
-                GL.GL_TEXTURE_2D, 0, internal_format, width, height, 0, pixel_format, GL.GL_UNSIGNED_BYTE, None
-            )
-            self._size = size
-        GL.glPixelStorei(GL.GL_UNPACK_ALIGNMENT, 1)
-        GL.glPixelStorei(GL.GL_UNPACK_ROW_LENGTH, row_stride // self._channels)
-        try:
-            address = ctypes.c_void_p(rows.ctypes.data)
-            GL.glTexSubImage2D(GL.GL_TEXTURE_2D, 0, 0, 0, width, height, pixel_format, GL.GL_UNSIGNED_BYTE, address)
-        finally:
-            # vispy uploads with the defaults.
-            GL.glPixelStorei(GL.GL_UNPACK_ROW_LENGTH, 0)
-            GL.glPixelStorei(GL.GL_UNPACK_ALIGNMENT, 4)
-
-    def bind(self, unit: int, *, smooth: bool) -> None:
-        """Bind to a texture unit, sampled linearly or as exact pixels."""
-        GL.glActiveTexture(GL.GL_TEXTURE0 + unit)
-        GL.glBindTexture(GL.GL_TEXTURE_2D, self._name)
-        if smooth is not self._smooth:
-            sampling = GL.GL_LINEAR if smooth else GL.GL_NEAREST
-            GL.glTexParameteri(GL.GL_TEXTURE_2D, GL.GL_TEXTURE_MIN_FILTER, sampling)
-            GL.glTexParameteri(GL.GL_TEXTURE_2D, GL.GL_TEXTURE_MAG_FILTER, sampling)
-            self._smooth = smooth
-
-    def delete(self) -> None:
-        """Free the texture."""
-        GL.glDeleteTextures(1, [self._name])
-
-
-_CORNER = 0
-
-
-class _Program:
-    """A linked shader program and where its uniforms are. Owner: GUI thread."""
-
-    def __init__(self, fragment: str, planes: int) -> None:
-        self._name = GL.glCreateProgram()
-        shaders = [_compile(GL.GL_VERTEX_SHADER, yuv_shader.VERTEX), _compile(GL.GL_FRAGMENT_SHADER, fragment)]
-        for shader in shaders:
-            GL.glAttachShader(self._name, shader)
-        GL.glBindAttribLocation(self._name, _CORNER, "corner")
-        GL.glLinkProgram(self._name)
-        for shader in shaders:
-            GL.glDeleteShader(shader)
-        if not GL.glGetProgramiv(self._name, GL.GL_LINK_STATUS):
-            raise _refused("link", GL.glGetProgramInfoLog(self._name))
-        self._locations: dict[str, int] = {}
-        GL.glUseProgram(self._name)
-        for unit in range(planes):
-            GL.glUniform1i(self._location(f"plane_{unit}"), unit)
-
-    def use(self) -> None:
-        """Make it the current program."""
-        GL.glUseProgram(self._name)
-
-    def set(self, uniform: str, *values: float) -> None:
-        """Set a vec3 or vec4 uniform of the current program."""
-        setter = GL.glUniform4f if len(values) == 4 else GL.glUniform3f
-        setter(self._location(uniform), *values)
-
-    def set_matrix(self, uniform: str, rows: tuple[float, ...]) -> None:
-        """Set a mat3 uniform of the current program from 9 values, row by row."""
-        GL.glUniformMatrix3fv(self._location(uniform), 1, True, np.array(rows, np.float32))
-
-    def delete(self) -> None:
-        """Free the program."""
-        GL.glDeleteProgram(self._name)
-
-    def _location(self, uniform: str) -> int:
-        if uniform not in self._locations:
-            self._locations[uniform] = GL.glGetUniformLocation(self._name, uniform)
-        return self._locations[uniform]
-
-
-def single_channel_format(gl_version: tuple[int, int]) -> tuple[int, int, int]:
-    """Return (internal format, pixel format, channels) of a texture whose red is the sample.
-
-    OpenGL 2 has no red textures; luminance answers `.r` just the same.
-    """
-    if gl_version >= (3, 0):
-        return GL.GL_R8, GL.GL_RED, 1
-    return GL.GL_LUMINANCE8, GL.GL_LUMINANCE, 1
-
-
-def _gl_version() -> tuple[int, int]:
-    text = (GL.glGetString(GL.GL_VERSION) or b"").decode("ascii", "replace")
-    found = re.search(r"(\d+)\.(\d+)", text)
-    if found is None:
-        raise StartupError("no OpenGL context is current while the video is drawn: the canvas was not ready")
-    return int(found[1]), int(found[2])
-
-
-def _compile(kind: int, source: str) -> int:
-    shader = GL.glCreateShader(kind)
-    GL.glShaderSource(shader, source.lstrip())
-    GL.glCompileShader(shader)
-    if not GL.glGetShaderiv(shader, GL.GL_COMPILE_STATUS):
-        raise _refused("compile", GL.glGetShaderInfoLog(shader))
-    return int(shader)
-
-
-def _refused(step: str, log: Any) -> StartupError:
-    text = log.decode("utf-8", "replace") if isinstance(log, bytes) else str(log)
-    first = next(iter(text.splitlines()), "no reason given")
-    return StartupError(f"the OpenGL driver cannot {step} the video shader ({first}): update the driver")
+    def _program(self, form: _Form) -> Program:
+        if form not in self._programs:
+            self._programs[form] = Program(*form.value)
+        return self._programs[form]
 
 
 def _picture_size(frame: SubmittedFrame) -> Size:
@@ -306,23 +338,3 @@ def _picture_size(frame: SubmittedFrame) -> Size:
             f"a {coded_width}x{coded_height} video picture cannot hold a {width}x{height} canvas: ask for a keyframe"
         )
     return width, height
-
-
-@contextmanager
-def _state_kept() -> Iterator[None]:
-    """Run the body with plain drawing state and put back what vispy relies on."""
-    program = GL.glGetIntegerv(GL.GL_CURRENT_PROGRAM)
-    enabled = [capability for capability in _CAPABILITIES if GL.glIsEnabled(capability)]
-    for capability in enabled:
-        GL.glDisable(capability)
-    try:
-        # With the depth test off nothing is written to the depth buffer either.
-        GL.glActiveTexture(GL.GL_TEXTURE0)
-        yield
-    finally:
-        GL.glActiveTexture(GL.GL_TEXTURE0)
-        GL.glBindTexture(GL.GL_TEXTURE_2D, 0)
-        GL.glBindBuffer(GL.GL_ARRAY_BUFFER, 0)
-        GL.glUseProgram(program)
-        for capability in enabled:
-            GL.glEnable(capability)

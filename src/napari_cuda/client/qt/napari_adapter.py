@@ -14,7 +14,7 @@ from napari._vispy.layers.base import VispyBaseLayer
 from napari._vispy.utils.visual import layer_to_visual
 from napari.layers import Layer
 from qtpy.QtGui import QOpenGLContext
-from qtpy.QtWidgets import QMainWindow
+from qtpy.QtWidgets import QMainWindow, QWidget
 from vispy.scene import Node
 
 from napari_cuda.client.qt.video_node import VideoNode, Viewport
@@ -52,7 +52,8 @@ class CanvasAdapter:
     Owner: GUI thread. `paint(viewport)` is called in every draw with the canvas's context
     current: viewport is (x, y, width, height) in framebuffer pixels. `on_drawn()` is called
     after a picture with the video has reached the screen (the window's buffers were swapped),
-    `on_resized((width, height))` with the new canvas size in framebuffer pixels.
+    `on_resized((width, height))` with the new canvas size in framebuffer pixels, `on_context_lost()`
+    before the canvas's context goes (it is current then), to free what was made in it.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class CanvasAdapter:
         *,
         on_drawn: Callable[[], object] | None = None,
         on_resized: Callable[[tuple[int, int]], object] | None = None,
+        on_context_lost: Callable[[], object] | None = None,
     ) -> None:
         self._viewer = viewer
         self._canvas = viewer.window._qt_viewer.canvas
@@ -69,7 +71,8 @@ class CanvasAdapter:
         self._paint = paint
         self._on_drawn = on_drawn
         self._on_resized = on_resized
-        self._context = _ContextWatch()
+        self._on_context_lost = on_context_lost
+        self._context = _ContextWatch(self._context_lost)
         self._gate = _DrawGate()
         self._complaint = ""
         self._closed = False
@@ -94,6 +97,12 @@ class CanvasAdapter:
         return self._context.count
 
     @property
+    def native(self) -> QWidget:
+        """The canvas's widget."""
+        widget: QWidget = self._canvas.native
+        return widget
+
+    @property
     def napari_draws_skipped(self) -> int:
         """How many draws were pure video frames, in which napari had nothing to do."""
         return self._gate.skipped
@@ -109,14 +118,14 @@ class CanvasAdapter:
         """Make the canvas's OpenGL context current, to free what was made in it."""
         self._scene_canvas.set_current()
 
-    def release_gl(self, release: Callable[[], object]) -> None:
-        """Call `release` with the canvas's context current, if the window still has one."""
+    def can_make_current(self) -> bool:
+        """Make the canvas's context current; False if the canvas, and all that was made in it, is gone."""
         try:
             self.make_current()
         except RuntimeError:
             log.debug("the canvas was destroyed before its OpenGL objects, which went with it")
-            return
-        release()
+            return False
+        return QOpenGLContext.currentContext() is not None
 
     def hold_dims_play(self) -> None:
         """From now on a playing slider waits for `allow_dims_play`, not for any canvas draw."""
@@ -172,6 +181,10 @@ class CanvasAdapter:
         else:
             self._complaint = ""
 
+    def _context_lost(self) -> None:
+        if self._on_context_lost is not None and not self._closed and self.can_make_current():
+            self._on_context_lost()
+
     def _swapped(self) -> None:
         # Also emitted when another widget of the window was repainted.
         if self._gate.take_painted() and self._on_drawn is not None and not self._closed:
@@ -221,8 +234,9 @@ class _ContextWatch:
     that its address cannot be that of the next.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, on_lost: Callable[[], object]) -> None:
         self.count = 0
+        self._on_lost = on_lost
         self._last: Any = None
 
     def look(self) -> None:
@@ -236,6 +250,7 @@ class _ContextWatch:
 
     def _forget(self) -> None:
         self._last = None
+        self._on_lost()
 
 
 class NullVispyLayer(VispyBaseLayer):

@@ -17,17 +17,17 @@ from qtpy.QtCore import QEventLoop, QTimer
 from qtpy.QtWidgets import QMainWindow
 
 from napari_cuda.client.config import ClientConfig
+from napari_cuda.client.hud import HudSampler, hud_lines
 from napari_cuda.client.loop import ClientStreamLoop
-from napari_cuda.client.loop_state import ClientLoopState
 from napari_cuda.client.mirror.remote_layers import REMOTE_CLASSES
 from napari_cuda.client.mirror.viewer_mirror import ViewerMirror
 from napari_cuda.client.qt.bridge import CallProxy, WakeProxy
+from napari_cuda.client.qt.event_loop_monitor import EventLoopMonitor
+from napari_cuda.client.qt.facade import PresenterFacade
 from napari_cuda.client.qt.gl_renderer import GLRenderer
 from napari_cuda.client.qt.input_sender import InputSender
-from napari_cuda.client.qt.napari_adapter import CanvasAdapter, main_window, register_null_visuals
-from napari_cuda.client.qt.video_node import Viewport
+from napari_cuda.client.qt.napari_adapter import main_window, register_null_visuals
 from napari_cuda.client.remote_session import Connected, RemoteSession
-from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.packet import PacketHeader
 
 log = logging.getLogger(__name__)
@@ -54,26 +54,36 @@ class StreamedViewer(Connected, napari.Viewer):
 class QtHost:
     """The loop's host in a napari window. Owner: GUI thread; `post` and `schedule_wake` from any."""
 
-    def __init__(self, viewer: napari.Viewer) -> None:
+    def __init__(self, viewer: napari.Viewer, renderer: GLRenderer | None = None) -> None:
         self._loop: ClientStreamLoop | None = None
         self._session: RemoteSession | None = None
-        self._renderer = GLRenderer()
+        self._hud: HudSampler | None = None
+        self._monitor: EventLoopMonitor | None = None
+        self._renderer = renderer or GLRenderer()
         self._calls = CallProxy()
-        self._wakes = WakeProxy(self._present, clock=time.perf_counter)
-        self._adapter = CanvasAdapter(viewer, self._paint, on_drawn=self._drawn, on_resized=self._resized)
-        self._adapter.hold_dims_play()
-        self._window: QMainWindow = main_window(viewer)
+        self._wakes = WakeProxy(self._wake, clock=time.perf_counter)
         self._mirror: ViewerMirror | None = None
+        self.facade = PresenterFacade(viewer, self._renderer, hud_text=self._hud_text, on_resized=self._resized)
+        self._window: QMainWindow = main_window(viewer)
         self._input = InputSender(
-            self._window, send_size=self._send_size, on_closed=self._on_window_closed, on_hidden=self._on_hidden
+            self._window,
+            self.facade.adapter.native,
+            send_size=self._send_size,
+            on_closed=self._on_window_closed,
+            on_hidden=self.facade.window_hidden,
         )
-        self._dims_intent = 0
         self._closed = False
 
     def attach(self, loop: ClientStreamLoop, mirror: ViewerMirror, session: RemoteSession) -> None:
         """Give the host the loop it shows."""
         self._loop, self._mirror, self._session = loop, mirror, session
-        self._resized(self._adapter.canvas_size_px)
+        self._hud = HudSampler(loop.metrics)
+        self._monitor = EventLoopMonitor(loop.metrics, waiting_since_s=self._waiting_since_s, kick=self._kick)
+        self._renderer.on_upload = lambda seconds: loop.metrics.observe("upload", seconds)
+        loop.metrics.watch("gui_calls", lambda: len(self._calls))
+        self.facade.attach(loop)
+        self.facade.set_intent_dispatcher(loop.send)
+        self._resized(self.facade.adapter.canvas_size_px)
 
     def post(self, call: Callable[[], None]) -> object:
         """Run `call` on the GUI thread."""
@@ -85,19 +95,15 @@ class QtHost:
 
     def request_draw(self) -> bool:
         """Have the canvas drawn; a window that shows nothing has nothing to draw on."""
-        if self._closed or not self._visible():
-            return False
-        self._adapter.request_video_draw()
-        return True
+        return self.facade.request_draw()
 
     def presented(self, header: PacketHeader) -> None:
-        """A picture is on screen: a playing slider may go on if it shows its step."""
-        if header.input_id >= self._dims_intent:
-            self._adapter.allow_dims_play()
+        """A picture is on screen."""
+        self.facade.presented(header)
 
-    def dims_sent(self, intent: int) -> None:
-        """The slider moved: play waits for the picture that includes `intent`."""
-        self._dims_intent = intent
+    def show_state(self, text: str | None) -> None:
+        """Show one line about the connection over the picture; None takes it away."""
+        self.facade.show_state(text)
 
     def notify(self, text: str) -> None:
         """Show one line in napari's notification area."""
@@ -122,23 +128,36 @@ class QtHost:
         if self._closed:
             return
         self._closed = True
+        if self._monitor is not None:
+            self._monitor.close()
         self._input.close()
         self._wakes.close()
         self._calls.close()
-        self._adapter.release_gl(self._renderer.close)
-        self._adapter.close()
+        self.facade.close()
 
-    def _present(self) -> None:
+    def _wake(self) -> None:
         if self._loop is not None:
+            self._loop.metrics.count("wakes")
             self._loop.present()
 
-    def _paint(self, viewport: Viewport) -> None:
-        if self._loop is not None:
-            self._loop.draw(lambda frame: self._renderer.draw(frame, viewport, self._adapter.context_id))
+    def _waiting_since_s(self) -> float | None:
+        # Announced and not drawn, or due and not even taken.
+        if self.facade.waiting_since_s is not None or self._loop is None:
+            return self.facade.waiting_since_s
+        return self._loop.presenter.next_due_s()
 
-    def _drawn(self) -> None:
+    def _kick(self) -> None:
         if self._loop is not None:
-            self._loop.drawn()
+            self._loop.present()
+            self.facade.request_draw()
+
+    def _hud_text(self) -> str:
+        if self._hud is None or self._loop is None:
+            return ""
+        shown = self._loop.state.shown
+        exact = shown.revision > 0 and shown.exact_revision >= shown.revision
+        snapshot = self._hud.look(time.perf_counter(), revision=shown.revision, exact=exact, decoder="PyAV (software)")
+        return "\n".join(hud_lines(snapshot))
 
     def _resized(self, size_px: tuple[int, int]) -> None:
         self._input.resized(size_px)
@@ -146,14 +165,6 @@ class QtHost:
     def _send_size(self, size_px: tuple[int, int]) -> None:
         if self._mirror is not None:
             self._mirror.set_canvas_size(size_px)
-
-    def _visible(self) -> bool:
-        return self._window.isVisible() and not self._window.isMinimized()
-
-    def _on_hidden(self) -> None:
-        # What waits to be drawn never will be: acknowledge it, so that scripts go on.
-        if self._loop is not None and not self._visible():
-            self._loop.drawn()
 
     def _on_window_closed(self) -> None:
         if self._session is not None and not self._window.isVisible():
@@ -166,19 +177,9 @@ def connect_window(config: ClientConfig, *, timeout_s: float, client: str, show:
     register_null_visuals(REMOTE_CLASSES.values())
     viewer = StreamedViewer(title=f"{urlsplit(config.base).netloc} — napari-cuda", show=show)
     host = QtHost(viewer)
-    state = ClientLoopState()
-
-    def send(intents: list[m.Intent]) -> None:
-        loop.send(intents)
-        for intent in intents:
-            if isinstance(intent, m.DimsIntent):
-                host.dims_sent(intent.intent)
-
-    mirror = ViewerMirror(viewer, state.control, send=send, notify=host.notify, defer=host.post, own_canvas=True)
-    loop = ClientStreamLoop(config, host, mirror, state, client=client)
-    session = RemoteSession(loop, mirror, host)
+    session = RemoteSession(config, viewer, host, client=client, own_canvas=True, dispatch=host.facade.dispatch)
     viewer.attach(session)
-    host.attach(loop, mirror, session)
+    host.attach(session.loop, session.mirror, session)
     try:
         session.open(timeout_s)
     except BaseException:

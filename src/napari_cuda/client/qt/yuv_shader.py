@@ -52,6 +52,30 @@ void main() {
 """
 )
 
+_NV12 = """
+uniform SAMPLER plane_0;
+uniform SAMPLER plane_1;
+uniform vec4 to_chroma;
+uniform vec4 luma_texels;
+uniform vec4 chroma_texels;
+uniform mat3 rgb_from_yuv;
+uniform vec3 yuv_zero;
+vec2 texel(vec2 place, vec4 texels) { return min(place * texels.xy, texels.xy - 0.5) * texels.zw; }
+void main() {
+    vec2 place = gl_FragCoord.xy * to_picture.xy + to_picture.zw;
+    if (outside(place)) { gl_FragColor = vec4(0.0, 0.0, 0.0, 1.0); return; }
+    vec2 chroma = place * to_chroma.xy + to_chroma.zw;
+    vec3 yuv = vec3(READ(plane_0, texel(place, luma_texels)).r, READ(plane_1, texel(chroma, chroma_texels)).rg);
+    gl_FragColor = vec4(rgb_from_yuv * (yuv - yuv_zero), 1.0);
+}
+"""
+
+# Surfaces of hardware decoders: U and V interleaved, rows and columns of padding that must not show.
+FRAGMENT_NV12 = _PLACE + _NV12.replace("SAMPLER", "sampler2D").replace("READ", "texture2D")
+FRAGMENT_NV12_RECTANGLE = _PLACE.replace(
+    "#version 120", "#version 120\n#extension GL_ARB_texture_rectangle : require"
+) + _NV12.replace("SAMPLER", "sampler2DRect").replace("READ", "texture2DRect")
+
 FRAGMENT_RGBA = (
     _PLACE
     + """
@@ -107,6 +131,16 @@ def chroma_map(picture_size: tuple[int, int], shift: tuple[int, int]) -> tuple[f
         left_px / chroma_width,
         0.0,
     )
+
+
+def texel_map(
+    shown: tuple[int, int], texture: tuple[int, int], *, rectangle: bool
+) -> tuple[float, float, float, float]:
+    """Return (width, height, step x, step y): what of a padded texture is picture, and how it is addressed.
+
+    Rectangle textures count in texels, others from 0 to 1.
+    """
+    return (*shown, 1.0, 1.0) if rectangle else (*shown, 1.0 / texture[0], 1.0 / texture[1])
 
 
 def letterbox(picture_size: tuple[int, int], viewport_size: tuple[int, int]) -> Rect:

@@ -36,7 +36,7 @@ class StreamHub:
         self._streams: dict[str, ViewerStream] = {}
 
     def open(self, viewer: str, deliver: Callable[[bytes], None], on_failed: Callable[[str], None]) -> ViewerStream:
-        """Start the stream of a viewer (in place of an older one) and return it."""
+        """Start the stream of a viewer and return it; an older one gets no more frames until its socket closes it."""
         stream = ViewerStream(
             viewer,
             frame_rate=self._frame_rate,
@@ -47,10 +47,7 @@ class StreamHub:
             metrics=self._metrics,
         )
         with self._lock:
-            older = self._streams.get(viewer)
             self._streams[viewer] = stream
-        if older is not None:
-            older.stop()
         stream.start()
         return stream
 

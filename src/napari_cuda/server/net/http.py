@@ -71,7 +71,7 @@ def build(host: HttpHost) -> ASGIApp:
         pixels = PixelSocket(socket, viewer.name, host.door)
         pixel_sockets.add(pixels)
         try:
-            await pixels.run(host.show, viewer.gone)
+            await pixels.run(host.show, viewer)
         finally:
             pixel_sockets.discard(pixels)
 

@@ -5,14 +5,60 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from napari_cuda.protocol.errors import StartupError
 from napari_cuda.protocol.messages import MAX_MESSAGE_BYTES
 from napari_cuda.server.config import ServerConfig
 from napari_cuda.worker import Worker
+
+MOST_CONNECTIONS = 256
+"""Open at a time, before anyone shows a token: far more than a session has viewers, far fewer than a process
+may have files."""
+
+REQUEST_WITHIN_S = 10.0
+"""A connection that has asked for nothing by then is closed."""
+
+
+class BoundedHttp(H11Protocol):
+    """HTTP before the token is looked at: so many connections, so long without a request. Owner: network thread."""
+
+    _patience: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in uvicorn
+        """Take the connection, or drop it at once."""
+        super().connection_made(transport)
+        if len(self.connections) > MOST_CONNECTIONS:
+            transport.abort()
+        else:
+            self._patience = self.loop.call_later(REQUEST_WITHIN_S, self._lose_patience)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone."""
+        self._be_patient()
+        super().connection_lost(exc)
+
+    def handle_events(self) -> None:
+        """Something of a request arrived."""
+        super().handle_events()
+        if self.cycle is not None:
+            self._be_patient()
+
+    def handle_websocket_upgrade(self, event: Any) -> None:
+        """It was a WebSocket's request, and is another protocol's from now on."""
+        self._be_patient()
+        super().handle_websocket_upgrade(event)
+
+    def _be_patient(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+
+    def _lose_patience(self) -> None:
+        self.transport.abort()
 
 
 def bind(config: ServerConfig) -> socket.socket:
@@ -73,6 +119,7 @@ class Listener:
                 log_level="warning",
                 access_log=False,
                 lifespan="off",
+                http=BoundedHttp,
                 ws="websockets-sansio",
                 ws_max_size=MAX_MESSAGE_BYTES,
                 # Frames are compressed already; deflating state costs latency and memory.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from typing import Protocol
@@ -12,8 +13,12 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.errors import ProtocolError
 from napari_cuda.server.net.endings import close, post, run_until_first_ends
+from napari_cuda.server.net.viewers import Viewer
 
 log = logging.getLogger(__name__)
+
+AWAITED_S = 10.0
+"""A viewer that comes back opens both sockets at once: so long the pixels wait for its session."""
 
 MOST_WAITING = 16
 """Packets for a socket that nobody reads; the ack window allows two, each keyframe request as many more."""
@@ -66,11 +71,17 @@ class PixelSocket:
         """Packets that the socket has not taken yet."""
         return self._packets.qsize()
 
-    async def run(self, show: Callable[[], None], gone: asyncio.Event) -> None:
-        """Serve the socket until either side ends it, or the viewer is `gone`.
+    async def run(self, show: Callable[[], None], viewer: Viewer) -> None:
+        """Serve the socket until either side ends it, the viewer goes or opens another.
 
         `show` asks for the present picture.
         """
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(viewer.seated.wait(), AWAITED_S)
+        if viewer.seat is None:
+            await close(self._socket, 1008, "the viewer's session is not open")
+            return
+        over = viewer.seat.take_pixels()
         loop = asyncio.get_running_loop()
 
         def deliver(packet: bytes) -> None:
@@ -83,20 +94,19 @@ class PixelSocket:
         show()
         try:
             await run_until_first_ends(
-                "a pixel socket", self._read(stream), self._write(), self._wait_for_end(), gone_with(gone, self._end)
+                "a pixel socket", self._read(stream), self._write(), until(self._ended), until(over)
             )
             if self._reason:
                 log.warning("viewer %s: pixel socket closed: %s", self._viewer, self._reason)
-            await close(self._socket, 1011 if self._reason else 1000, self._reason)
+                await close(self._socket, 1011, self._reason)
+            else:
+                await close(self._socket, 1000, "the session ended" if over.is_set() else "")
         finally:
             await asyncio.to_thread(self._door.close, stream)
 
     def _end(self, reason: str) -> None:
         self._reason = reason
         self._ended.set()
-
-    async def _wait_for_end(self) -> None:
-        await self._ended.wait()
 
     def _put(self, packet: bytes) -> None:
         if self._packets.qsize() >= MOST_WAITING:
@@ -125,7 +135,6 @@ class PixelSocket:
             await self._socket.send_bytes(await self._packets.get())
 
 
-async def gone_with(gone: asyncio.Event, end: Callable[[str], None]) -> None:
-    """End the pixel socket when its session has ended."""
-    await gone.wait()
-    end("the session ended")
+async def until(event: asyncio.Event) -> None:
+    """Return once the event is set."""
+    await event.wait()

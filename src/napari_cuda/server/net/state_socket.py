@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.session import PING_INTERVAL_S, ServerSession, SessionClosed
 from napari_cuda.server.net.endings import CLOSING_S, close, run_until_first_ends
-from napari_cuda.server.net.viewers import Viewer, Viewers
+from napari_cuda.server.net.viewers import Seat, Viewer, Viewers
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +28,9 @@ class SessionHost:
     session: str
     server: str
     viewers: Viewers
-    join: Callable[[str], None]
-    leave: Callable[[str], None]
+    join: Callable[[str, int], None]
+    """Greet a viewer, who knows all before a revision (0: nothing)."""
+    parted: Callable[[], None]
     submit: Callable[[str, m.Intent], None]
 
 
@@ -43,6 +43,9 @@ class StateSocket:
         self._session = ServerSession(time.monotonic())
         self._viewer: Viewer | None = None
         self._news = asyncio.Event()
+        self._seat = Seat(self._news)
+        self._left = False
+        """The viewer will not come back."""
 
     async def run(self) -> None:
         """Serve the socket until either side ends it."""
@@ -51,8 +54,8 @@ class StateSocket:
             await self._say_last_words()
         finally:
             if self._viewer is not None:
-                self._host.viewers.remove(self._viewer)
-                self._host.leave(self._viewer.name)
+                self._host.viewers.part(self._viewer, self._seat, for_good=self._left)
+                self._host.parted()
 
     async def _read(self) -> None:
         while not self._session.closed:
@@ -72,13 +75,13 @@ class StateSocket:
             await self._news.wait()
             self._news.clear()
             await self._flush()
-            while self._viewer is not None and (message := self._viewer.outbox.take()) is not None:
+            while (message := self._seat.outbox.take()) is not None:
                 self._session.send(message)
                 await self._flush()
 
     async def _keep_time(self) -> None:
         """Keep the session's clock; its own task, because a peer that does not read blocks the writer."""
-        while not self._session.closed and not (self._viewer is not None and self._viewer.lost):
+        while not self._session.closed and not self._seat.lost:
             now_s = time.monotonic()
             if self._viewer is not None and not self._viewer.room.is_set():
                 self._session.heard(now_s)  # it is we who do not read
@@ -94,29 +97,46 @@ class StateSocket:
             await asyncio.wait_for(self._flush(), CLOSING_S)
         except (TimeoutError, WebSocketDisconnect, RuntimeError):
             log.debug("nobody read the last words of a state socket")
-        lost = self._viewer.lost if self._viewer is not None else ""
-        if lost and self._viewer is not None:
-            log.warning("viewer %s disconnected: %s", self._viewer.name, lost)
+        lost = self._seat.lost
+        if lost:
+            log.warning("viewer %s disconnected: %s", self._name, lost)
         await close(self._socket, 1008 if lost else 1000, lost)
+
+    @property
+    def _name(self) -> str:
+        return self._viewer.name if self._viewer is not None else "(refused)"
 
     async def _on_event(self, event: object) -> None:
         if isinstance(event, m.Hello):
             self._welcome(event)
         elif isinstance(event, m.Intent) and self._viewer is not None:
-            await self._viewer.room.wait()
-            self._viewer.submitted(event.intent)
-            self._host.submit(self._viewer.name, event)
+            await self._take(self._viewer, event)
         elif isinstance(event, SessionClosed):
-            log.info("viewer %s: %s", self._viewer.name if self._viewer else "(refused)", event.message)
+            self._left = event.code != "session.silent"
+            log.info("viewer %s: %s", self._name, event.message)
 
     def _welcome(self, hello: m.Hello) -> None:
-        viewer = self._host.viewers.add(f"V{secrets.token_hex(4)}", self._news)
-        self._viewer = viewer
+        viewers = self._host.viewers
+        resumed = viewers.resume(hello.resume_token, self._seat) if hello.resume_token else None
+        self._viewer = viewer = resumed or viewers.add(self._seat)
         self._session.accept(
-            m.Welcome(m.PROTOCOL_VERSION, self._host.session, viewer.name, self._host.server, PING_INTERVAL_S)
-        )
-        log.info("viewer %s joined: %s", viewer.name, hello.client[:200])
-        self._host.join(viewer.name)
+            m.Welcome(
+                m.PROTOCOL_VERSION, self._host.session, viewer.name, self._host.server, PING_INTERVAL_S,
+                viewer.resume_token, viewer.taken,
+            )
+        )  # fmt: skip
+        log.info("viewer %s %s: %s", viewer.name, "came back" if resumed else "joined", hello.client[:200])
+        self._host.join(viewer.name, hello.resume_revision if resumed else 0)
+
+    async def _take(self, viewer: Viewer, intent: m.Intent) -> None:
+        await viewer.room.wait()
+        if viewer.seat is not self._seat:
+            return  # the viewer sends it again on the connection that replaced this one
+        if viewer.take(intent.intent):
+            self._host.submit(viewer.name, intent)
+        else:
+            text = f"intent {intent.intent} was ignored: intents up to {viewer.taken} were taken before"
+            self._session.send(m.Error("intent.repeated", text))
 
     async def _flush(self) -> None:
         for text in self._session.data_to_send():

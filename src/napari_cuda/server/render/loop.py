@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -33,8 +33,8 @@ ERROR_PAUSE_S = 0.5
 class StateSink(Protocol):
     """Where state messages go; called on the render thread, must not block."""
 
-    def broadcast(self, messages: Sequence[m.ServerMessage]) -> None:
-        """Tell every viewer that has had its snapshot."""
+    def broadcast(self, messages: Sequence[m.ServerMessage], then: Mapping[str, m.ServerMessage]) -> None:
+        """Tell every viewer that has had its snapshot, and then some of them one message more."""
 
     def deliver(self, viewer: str, messages: Sequence[m.ServerMessage]) -> None:
         """Tell one viewer."""
@@ -105,9 +105,12 @@ class RenderLoop:
         """Apply an intent of a viewer and ack it."""
         self._inbox.put(ViewerIntent(viewer, intent))
 
-    def join(self, viewer: str, greeting: Sequence[m.ServerMessage]) -> None:
-        """Send a viewer `greeting`, the snapshot and the thumbnails; deltas follow from there."""
-        self._inbox.put(lambda: self._greet(viewer, greeting))
+    def join(self, viewer: str, greeting: Sequence[m.ServerMessage], since: int = 0) -> None:
+        """Send a viewer `greeting`, the scene and the thumbnails; deltas follow from there.
+
+        Of the scene it gets what changed in revision `since` and later, or the snapshot.
+        """
+        self._inbox.put(lambda: self._greet(viewer, greeting, since))
 
     def leave(self, viewer: str) -> None:
         """Forget a viewer."""
@@ -144,14 +147,12 @@ class RenderLoop:
         line = f"{type(error).__name__}: {error}".splitlines()[0]
         if line != self._complaint:
             self._complaint = line
-            self._states.broadcast([m.Error("render.failed", f"the server could not draw the scene: {line}")])
+            self._states.broadcast([m.Error("render.failed", f"the server could not draw the scene: {line}")], {})
 
     def _turn(self) -> None:
         acks = {} if self._hold_s() > 0 else self._run_inbox()
         arrived = self._canvas.pump()
-        self._tell_changes()
-        for viewer, ack in acks.items():
-            self._states.deliver(viewer, [ack.at(self._authority.revision)])
+        self._tell_changes(acks)
         now_s = time.monotonic()
         if acks:
             self._pacing.asked(now_s)
@@ -202,7 +203,7 @@ class RenderLoop:
         """Apply an intent; a viewer gets its answer whatever a layer or plugin raises."""
         try:
             if isinstance(intent, m.Command) and intent.name == "scene.snapshot":
-                self._greet(viewer, ())
+                self._greet(viewer, (), 0)
                 return {}
             return self._bridge.apply(intent)
         except Exception as error:
@@ -210,21 +211,24 @@ class RenderLoop:
             reason = f"the server failed: {type(error).__name__}: {error}".splitlines()[0]
             return dict.fromkeys(getattr(intent, "values", {}) or ("intent",), reason)
 
-    def _greet(self, viewer: str, greeting: Sequence[m.ServerMessage]) -> None:
-        self._tell_changes()
+    def _greet(self, viewer: str, greeting: Sequence[m.ServerMessage], since: int) -> None:
+        self._tell_changes({})
         self._applied.setdefault(viewer, 0)
-        self._states.deliver(viewer, [*greeting, self._authority.snapshot(), *self._bridge.thumbnails(every=True)])
+        scene = self._authority.since(since) or self._authority.snapshot()
+        self._states.deliver(viewer, [*greeting, scene, *self._bridge.thumbnails(every=True)])
 
-    def _tell_changes(self) -> None:
+    def _tell_changes(self, acks: Mapping[str, _PendingAck]) -> None:
+        """Tell the viewers what changed, and then the senders that their intents are done: one hand-over."""
         deltas = self._authority.commit(self._bridge.observe())
-        if deltas:
-            self._states.broadcast(deltas)
+        if deltas or acks:
+            revision = self._authority.revision
+            self._states.broadcast(deltas, {viewer: ack.at(revision) for viewer, ack in acks.items()})
 
     def _tell_thumbnails(self) -> None:
         """Once the picture is at rest: while a slider moves, each step would cost every layer one."""
         thumbnails = self._bridge.thumbnails()
         if thumbnails:
-            self._states.broadcast(thumbnails)
+            self._states.broadcast(thumbnails, {})
 
     def _settle(self) -> None:
         """All data of the present revision is on the canvas: frames may claim it from now on."""

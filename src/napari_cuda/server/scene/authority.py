@@ -6,6 +6,7 @@ values that were told to the viewers, compares, and numbers what changed.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 
 from napari_cuda.protocol import messages as m
@@ -16,6 +17,11 @@ _UPDATES: dict[Scope, type[m.DimsUpdate | m.CameraUpdate | m.ViewUpdate]] = {
     Scope.CAMERA: m.CameraUpdate,
     Scope.VIEW: m.ViewUpdate,
 }
+
+
+MOST_REMOVED = 1024
+"""Removed layers remembered by name; a viewer that missed more gets a snapshot. All else of the
+history is bounded by the scene itself: of each property it keeps the revision of the last change only."""
 
 
 @dataclass(slots=True)
@@ -40,6 +46,7 @@ class SceneAuthority:
         self._scopes: dict[Scope, m.Values] = {
             scope: {} for scope in (Scope.SCENE, Scope.DIMS, Scope.CAMERA, Scope.VIEW)
         }
+        self._history = _History()
 
     def snapshot(self) -> m.SceneSnapshot:
         """Return the whole state at the present revision."""
@@ -52,6 +59,30 @@ class SceneAuthority:
             camera=self._scopes[Scope.CAMERA],
             view=self._scopes[Scope.VIEW],
         )
+
+    def since(self, revision: int) -> m.SceneResumed | None:
+        """Return what changed in `revision` and later, each thing once; None if that is not known (any more)."""
+        history = self._history
+        if not history.first <= revision <= self.revision:
+            return None
+        updates: list[m.Delta] = []
+        added = [state for layer, state in self._layers.items() if history.added[layer] >= revision]
+        removed = [layer for at, layer in history.removed if at >= revision]
+        values = history.changed(Scope.SCENE, self._scopes[Scope.SCENE], revision)
+        if added or removed or values:
+            updates.append(m.SceneUpdate(self.revision, added, removed, values))
+        for layer, state in self._layers.items():
+            if history.added[layer] >= revision:
+                continue
+            values = history.changed(layer, state.values, revision)
+            spec = state.spec if history.placed.get(layer, 0) >= revision else None
+            if values or spec is not None:
+                updates.append(m.LayerUpdate(self.revision, layer, values, spec))
+        for scope, update in _UPDATES.items():
+            values = history.changed(scope, self._scopes[scope], revision)
+            if values:
+                updates.append(update(self.revision, values))
+        return m.SceneResumed(self.revision, updates)
 
     def commit(self, seen: Observation) -> list[m.Delta]:
         """Take over what was observed; return the deltas, all of one new revision, or none.
@@ -79,6 +110,8 @@ class SceneAuthority:
         self._layers |= seen.layers
         if deltas:
             self.revision = following
+            for delta in deltas:
+                self._history.note(delta)
         return deltas
 
     def _scene_delta(self, seen: Observation, revision: int) -> m.SceneUpdate | None:
@@ -91,6 +124,54 @@ class SceneAuthority:
         if not (added or removed or values):
             return None
         return m.SceneUpdate(revision, added, removed, values)
+
+
+class _History:
+    """When each thing changed last, in revisions: enough to tell a viewer that comes back what it missed."""
+
+    def __init__(self) -> None:
+        self.first = 1
+        """From this revision on every removal is remembered."""
+        self.added: dict[str, int] = {}
+        self.placed: dict[str, int] = {}
+        """Layer → when its geometry changed."""
+        self.removed: deque[tuple[int, str]] = deque(maxlen=MOST_REMOVED)
+        self._values: dict[str, dict[str, int]] = {}
+
+    def note(self, delta: m.Delta) -> None:
+        """Remember when what `delta` says happened."""
+        revision = delta.revision
+        match delta:
+            case m.SceneUpdate(_, added, removed, values):
+                self._remove(revision, removed)
+                self.added |= {state.spec.layer: revision for state in added}
+                self._stamp(Scope.SCENE, values, revision)
+            case m.LayerUpdate(_, layer, values, spec):
+                self._stamp(layer, values, revision)
+                if spec is not None:
+                    self.placed[layer] = revision
+            case m.DimsUpdate(_, values):
+                self._stamp(Scope.DIMS, values, revision)
+            case m.CameraUpdate(_, values):
+                self._stamp(Scope.CAMERA, values, revision)
+            case m.ViewUpdate(_, values):
+                self._stamp(Scope.VIEW, values, revision)
+
+    def changed(self, target: str, values: m.Values, revision: int) -> m.Values:
+        """Return those of `values` that changed in `revision` or later."""
+        stamps = self._values.get(target, {})
+        return {name: value for name, value in values.items() if stamps.get(name, 0) >= revision}
+
+    def _stamp(self, target: str, values: m.Values, revision: int) -> None:
+        self._values.setdefault(target, {}).update(dict.fromkeys(values, revision))
+
+    def _remove(self, revision: int, layers: list[str]) -> None:
+        for layer in layers:
+            for stamps in (self.added, self.placed, self._values):
+                stamps.pop(layer, None)
+            if len(self.removed) == MOST_REMOVED:
+                self.first = self.removed[0][0] + 1
+            self.removed.append((revision, layer))
 
 
 def _changed(known: m.Values, now: m.Values) -> m.Values:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_cuda.client.control.control_state import ControlStateContext, Restore, layer_object
+from napari_cuda.client.control.control_state import MOST_UNACKED, ControlStateContext, Restore, layer_object
 from napari_cuda.protocol import messages as m
 from replica import layer
 
@@ -136,7 +136,8 @@ def test_a_refusal_of_merged_intents_reaches_the_older_one() -> None:
 
 def test_commands_have_numbers_of_their_own_and_their_refusals_are_told() -> None:
     control = synced()
-    assert control.command("layer.remove", {"layer": "L9"}) == m.Command(1, "layer.remove", {"layer": "L9"})
+    control.command("layer.remove", {"layer": "L9"})
+    assert control.take_intents() == [m.Command(1, "layer.remove", {"layer": "L9"})]
     assert control.newest_intent == 1
     assert control.settled_revision is None
     assert control.acked(m.Ack(1, 6, [m.Refusal("", "layer.remove", "no such layer")])) == [
@@ -163,16 +164,125 @@ def test_what_was_set_on_a_layer_that_is_gone_is_dropped() -> None:
     assert control.take_intents() == []
 
 
-def test_a_new_snapshot_replays_what_was_not_acknowledged() -> None:
+def test_a_new_snapshot_leaves_what_is_on_its_way_alone() -> None:
     control = synced()
     control.set_local("camera", "zoom", 2)
     control.set_local("layer:L1", "opacity", 0)
     control.take_intents()
     control.begin(m.SceneSnapshot(9, [], {}, {}, {"zoom": 8}, {}))
     assert control.known("camera") == {"zoom": 2}
-    assert control.take_intents() == [m.CameraIntent(3, {"zoom": 2})]
+    assert control.take_intents() == []
     assert control.known("layer:L1") == {}
     assert control.revision == 9
+    assert control.settled_revision is None
+    assert control.acked(m.Ack(2, 10)) == [Restore("camera", {"zoom": 8})]
+    assert control.settled_revision == 10
+
+
+def test_a_command_comes_after_what_was_set_before_it() -> None:
+    control = synced()
+    control.disconnected()
+    control.set_local("layer:L1", "gamma", 2)
+    control.command("layer.reset_contrast_limits", {"layer": "L1"})
+    control.set_local("layer:L1", "gamma", 3)
+    assert control.take_intents() == []
+    control.resume(taken=0)
+    assert control.take_intents() == [
+        m.LayerIntent(1, "L1", {"gamma": 2}),
+        m.Command(2, "layer.reset_contrast_limits", {"layer": "L1"}),
+        m.LayerIntent(3, "L1", {"gamma": 3}),
+    ]
+
+
+def test_too_many_on_their_way_wait_and_merge() -> None:
+    control = synced()
+    for number in range(MOST_UNACKED):
+        control.set_local("camera", "zoom", 2 + number)
+        assert len(control.take_intents()) == 1
+    for zoom in (500, 600, 700):
+        control.set_local("camera", "zoom", zoom)
+        assert control.take_intents() == []
+    control.acked(m.Ack(1, 6))
+    assert control.take_intents() == [m.CameraIntent(MOST_UNACKED + 1, {"zoom": 700})]
+
+
+def lost_with_four_on_their_way() -> ControlStateContext:
+    """Intents 1 to 4 were sent, 5 was set offline; the connection is lost, 1 was acknowledged."""
+    control = synced()
+    control.set_local("camera", "zoom", 2)
+    control.take_intents()
+    control.set_local("dims", "point", [2])
+    control.take_intents()
+    control.command("layer.remove", {"layer": "L9"})
+    control.set_local("camera", "zoom", 3)
+    assert [intent.intent for intent in control.take_intents()] == [3, 4]
+    control.acked(m.Ack(1, 6))
+    control.disconnected()
+    control.set_local("layer:L1", "gamma", 7)
+    control.set_local("layer:L1", "gamma", 8)
+    assert control.take_intents() == []
+    return control
+
+
+@pytest.mark.parametrize("taken", [1, 2, 3, 4])
+def test_what_the_server_did_not_take_is_sent_again_once_and_in_order(taken: int) -> None:
+    control = lost_with_four_on_their_way()
+    control.resume(taken)
+    sent = control.take_intents()
+    assert [intent.intent for intent in sent] == list(range(taken + 1, 6))
+    assert sent[-1] == m.LayerIntent(5, "L1", {"gamma": 8}), "the last value that was set"
+    assert control.take_intents() == []
+    assert control.known("camera")["zoom"] == 3
+    assert control.settled_revision is None
+    control.acked(m.Ack(5, 9))
+    assert control.settled_revision == 9
+
+
+def test_an_ack_that_was_heard_before_changes_nothing() -> None:
+    control = lost_with_four_on_their_way()
+    control.resume(4)
+    assert control.acked(m.Ack(1, 6, [m.Refusal("", "layer.remove", "told twice")])) == []
+    assert [r.reasons for r in control.acked(m.Ack(3, 6, [m.Refusal("", "layer.remove", "no")])) if r.reasons] == [
+        ("no",)
+    ]
+
+
+def test_a_server_that_forgot_the_viewer_gets_values_again_and_no_commands() -> None:
+    control = lost_with_four_on_their_way()
+    assert control.rejoin() == 1
+    assert control.take_intents() == []
+    control.begin(m.SceneSnapshot(20, [layer("L1", gamma=1)], {}, {"point": [0]}, {"zoom": 1}, {}))
+    again = {m.target_of(intent): intent.values for intent in control.take_intents()}
+    assert again == {"camera": {"zoom": 3}, "dims": {"point": [2]}, "layer:L1": {"gamma": 8}}
+    assert control.settled_revision is None
+    control.acked(m.Ack(control.newest_intent, 21))
+    assert control.settled_revision == 21
+
+
+def test_another_session_gets_nothing_of_what_was_set() -> None:
+    control = lost_with_four_on_their_way()
+    assert control.begin_anew() == 4
+    # Until its snapshot is there, the layers shown are the old session's.
+    control.set_local("layer:L1", "gamma", 9)
+    control.command("layer.remove", {"layer": "L1"})
+    assert control.settled_revision is None
+    control.begin(SNAPSHOT)
+    assert control.take_intents() == []
+    assert control.known("layer:L1") == {"opacity": 1, "gamma": 1}
+    assert control.settled_revision == 5
+    control.set_local("camera", "zoom", 4)
+    [intent] = control.take_intents()
+    assert intent.intent > 5, "numbers go on: they only have to rise"
+
+
+def test_what_was_given_up_is_not_sent_again() -> None:
+    control = synced()
+    control.set_local("camera", "zoom", 2)
+    control.take_intents()
+    control.timed_out([1])
+    control.disconnected()
+    control.resume(0)
+    assert control.take_intents() == []
 
 
 def test_known_is_a_copy() -> None:

@@ -27,7 +27,11 @@ class Server:
     state: dict[str, m.Values] = field(default_factory=dict)
     revision: int = 1
     to_client: deque[m.ServerMessage] = field(default_factory=deque)
-    from_client: deque[m.PropertyIntent] = field(default_factory=deque)
+    from_client: deque[m.Intent] = field(default_factory=deque)
+    taken: int = 0
+    acks: list[m.Ack] = field(default_factory=list)
+    done: list[str] = field(default_factory=list)
+    """Commands carried out, by their name."""
 
     def put(self, target: str, values: m.Values) -> None:
         changed = {name: value for name, value in values.items() if self.state[target].get(name) != value}
@@ -48,6 +52,11 @@ class Server:
         for _ in range(min(count, len(self.from_client))):
             intent = self.from_client.popleft()
             target, number = m.target_of(intent), intent.intent
+            assert number > self.taken, "taken twice"
+            self.taken = number
+            if isinstance(intent, m.Command):
+                self.done.append(intent.name)
+                continue
             if target not in self.state:
                 refused.append(m.Refusal(target, "layer", "it is gone"))
                 continue
@@ -55,7 +64,8 @@ class Server:
             refused += [m.Refusal(target, name, f"no {name}") for name in intent.values if name not in good]
             self.put(target, good)
         if number:
-            self.to_client.append(m.Ack(number, self.revision, refused))
+            self.acks.append(m.Ack(number, self.revision, refused))
+            self.to_client.append(self.acks[-1])
 
     def snapshot(self) -> m.SceneSnapshot:
         layers = [layer(target[6:], **values) for target, values in self.state.items() if target.startswith("layer:")]
@@ -69,8 +79,6 @@ class Set:
 
     value: int
     intent: int | None = None
-    times_sent: int = 0
-    replays_allowed: int = 0
 
 
 class Interleavings(RuleBasedStateMachine):
@@ -84,6 +92,8 @@ class Interleavings(RuleBasedStateMachine):
         self.sets: dict[tuple[str, str], Set] = {}
         self.shown: dict[str, m.Values] = {}  # as a mirror shows it
         self.numbers: list[int] = []
+        self.commands: list[str] = []
+        self.online = True
 
     @initialize(values=st.lists(st.integers(0, 5), min_size=12, max_size=12))
     def connect(self, values: list[int]) -> None:
@@ -104,21 +114,25 @@ class Interleavings(RuleBasedStateMachine):
 
     @rule()
     def client_sends(self) -> None:
-        due = {key for key, entry in self.sets.items() if entry.intent is None}
         sent = self.control.take_intents()
-        assert len({m.target_of(intent) for intent in sent}) == len(sent)
+        assert self.online or not sent
         for intent in sent:
             assert intent.intent > max(self.numbers, default=0)
             self.numbers.append(intent.intent)
+            if isinstance(intent, m.Command):
+                continue
             for name, value in intent.values.items():
-                key = (m.target_of(intent), name)
-                due.remove(key)  # KeyError: an echo, or a second intent for one set
-                entry = self.sets[key]
-                assert entry.value == value
-                entry.intent, entry.times_sent = intent.intent, entry.times_sent + 1
-                assert entry.times_sent <= 1 + entry.replays_allowed
-        assert not due
+                entry = self.sets.get((m.target_of(intent), name))
+                if entry is not None and entry.value == value:
+                    entry.intent = intent.intent
+        if self.online:
+            assert all(entry.intent is not None for entry in self.sets.values())
         self.server.from_client.extend(sent)
+
+    @rule()
+    def user_gives_a_command(self) -> None:
+        self.commands.append(f"command {len(self.commands)}")
+        self.control.command(self.commands[-1], {})
 
     @rule(of=st.sampled_from((*FIXED, *LAYERS)), name=st.sampled_from(NAMES), value=st.integers(0, 5))
     def script_sets_on_the_server(self, of: str, name: str, value: int) -> None:
@@ -140,7 +154,7 @@ class Interleavings(RuleBasedStateMachine):
     def server_works(self, count: int) -> None:
         self.server.apply(count)
 
-    @precondition(lambda self: self.server.to_client)
+    @precondition(lambda self: self.online and self.server.to_client)
     @rule(count=st.integers(1, 4))
     def client_reads(self, count: int) -> None:
         for _ in range(min(count, len(self.server.to_client))):
@@ -151,22 +165,41 @@ class Interleavings(RuleBasedStateMachine):
         waiting = [message for message in self.server.to_client if isinstance(message, m.Ack)]
         self.server.to_client = deque([*waiting, self.server.snapshot()])
 
-    @rule()
-    def connection_breaks_and_comes_back(self) -> None:
+    @rule(arrived=st.integers(0, 4))
+    def connection_breaks(self, arrived: int) -> None:
+        """What was on the way to the client is lost, and of what went to the server all but the first."""
+        self.server.apply(arrived)
         self.server.to_client.clear()
         self.server.from_client.clear()
+        self.control.disconnected()
+        self.online = False
+
+    @precondition(lambda self: not self.online)
+    @rule()
+    def connection_comes_back(self) -> None:
+        self.online = True
+        self.server.to_client.clear()
+        self.control.resume(self.server.taken)
+        self.numbers = [number for number in self.numbers if number <= self.server.taken]
+        for entry in self.sets.values():
+            if entry.intent is not None and entry.intent > self.server.taken:
+                entry.intent = None
+        # It is sent again before the scene is there.
+        self.client_sends()
         self.take_in(self.server.snapshot())
+        for ack in self.server.acks:
+            self.take_in(ack)
 
     @rule()
     def everything_settles(self) -> None:
+        if not self.online:
+            self.connection_comes_back()
         self.client_sends()
         self.server.apply(len(self.server.from_client))
         while self.server.to_client:
             self.take_in(self.server.to_client.popleft())
-        if any(entry.intent is None for entry in self.sets.values()):  # a snapshot asked for a replay
-            self.everything_settles()
-            return
         assert not self.sets
+        assert self.server.done == self.commands, "each once, in order"
         assert {target: self.control.known(target) for target in self.told} == self.server.state
         assert self.shown == self.server.state
         assert self.control.take_intents() == []
@@ -212,8 +245,6 @@ class Interleavings(RuleBasedStateMachine):
         layers = {layer_object(state.spec.layer): state.values for state in snapshot.layers}
         self.told = {target: dict(values) for target, values in (scopes | layers).items()}
         self.sets = {key: entry for key, entry in self.sets.items() if key[0] in self.told}
-        for entry in self.sets.values():
-            entry.intent, entry.replays_allowed = None, entry.times_sent
         self.shown = {target: self.control.known(target) for target in self.told}
 
     def settle(self, ack: m.Ack) -> None:

@@ -6,10 +6,12 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+from av.codec.context import Flags, ThreadType
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_cuda.client.decode.h264 import H264Decoder
+from napari_cuda.bitstream.avcc import ParameterSets, length_prefixed
+from napari_cuda.client.decode.h264 import H264Decoder, open_context
 from napari_cuda.client.playout.picture import ColorSpec
 from napari_cuda.protocol.errors import StreamError
 from napari_cuda.server.encode.h264 import H264Encoder
@@ -152,6 +154,26 @@ def test_any_bytes_are_survived(data: bytes, as_unit: bool) -> None:
         assert "\n" not in str(error)
     decoder.reset()
     assert decoder.decode(GOOD).y.shape[0] == SIZE[1]
+
+
+def test_no_decoder_ever_threads_by_frames() -> None:
+    """It would delay by a frame, and PyAV 18 hangs when such a decoder is dropped undrained."""
+    sets = ParameterSets().updated_by(GOOD)
+    for context in (open_context(), open_context(sets.record())):
+        context.open()
+        assert context.thread_type == ThreadType.SLICE
+        assert context.flags & Flags.low_delay
+    assert len(H264Decoder().decode(GOOD).y) == SIZE[1]  # out at once
+
+
+def test_with_a_record_access_units_have_lengths() -> None:
+    units = stream(4)
+    plain, prefixed = H264Decoder(), H264Decoder(ParameterSets().updated_by(units[0]).record(2))
+    for unit in units:
+        found, expected = prefixed.decode(length_prefixed(unit, 2)), plain.decode(unit)
+        assert np.array_equal(found.y, expected.y)
+    prefixed.reset()
+    assert np.array_equal(prefixed.decode(length_prefixed(units[0], 2)).y, H264Decoder().decode(units[0]).y)
 
 
 def test_a_memoryview_is_as_good_as_bytes() -> None:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import random
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from queue import Queue
 
 import pytest
 from hypothesis import given
@@ -15,6 +18,7 @@ from napari_cuda.client.playout.gate import (
     Verdict,
     seq_distance,
 )
+from napari_cuda.client.playout.loop_sync import SyncCounts
 from napari_cuda.protocol.packet import PacketKind
 
 KEYFRAME, DELTA = (PacketKind.ACCESS_UNIT, True), (PacketKind.ACCESS_UNIT, False)
@@ -143,6 +147,138 @@ def test_an_answer_lets_the_next_incident_ask_at_once() -> None:
     assert [requests.due(now_s) for now_s in (0.0, 0.1, 0.5, 0.6)] == [True, False, True, False]
     requests.answered()
     assert requests.due(0.6)
+
+
+# --- what a decode thread reports ------------------------------------------------------------
+
+
+def lose(gate: StreamGate, seq: int, *, epoch: int | None = None, now_s: float = 10.0) -> bool:
+    return gate.lost(seq, epoch=gate.epoch if epoch is None else epoch, now_s=now_s)
+
+
+def test_what_a_decoder_lost_closes_the_gate_and_asks_at_once() -> None:
+    gate = StreamGate()
+    run(gate, [(0, KEYFRAME), (1, DELTA), (2, DELTA)])
+    assert lose(gate, 1)
+    assert gate.state is GateState.CLOSED
+    assert run(gate, [(3, DELTA), (4, UNCHANGED), (5, KEYFRAME), (6, DELTA)]) == [DROP, DROP, ADMIT, ADMIT]
+
+
+def test_what_was_lost_before_an_admitted_keyframe_is_made_up_for_already() -> None:
+    gate = StreamGate()
+    run(gate, [(0, KEYFRAME), (1, DELTA), (2, KEYFRAME), (3, DELTA)])
+    assert not lose(gate, 1)
+    assert gate.state is GateState.OPEN
+    assert lose(gate, 2), "the keyframe itself is no answer"
+
+
+def test_a_loss_of_an_earlier_epoch_is_no_news() -> None:
+    gate = StreamGate()
+    run(gate, [(0, KEYFRAME), (1, DELTA)], epoch=1)
+    old = gate.epoch
+    run(gate, [(2, KEYFRAME)], epoch=2)
+    assert not lose(gate, 1, epoch=old)
+    old = gate.epoch
+    gate.on_reconnect()
+    assert not lose(gate, 2, epoch=old)
+    assert run(gate, [(0, KEYFRAME), (1, DELTA)]) == [ADMIT, ADMIT]
+
+
+def test_receiver_and_decoder_share_one_back_off() -> None:
+    gate = StreamGate()
+    assert run(gate, [(0, KEYFRAME), (2, DELTA)]) == [ADMIT, ASK]
+    assert not lose(gate, 0, now_s=0.1), "the IDR is on its way"
+    assert [
+        gate.admit(seq, epoch=1, keyframe=False, kind=PacketKind.ACCESS_UNIT, now_s=now_s)
+        for seq, now_s in [(3, 0.2), (4, 0.6)]
+    ] == [DROP, ASK], "it never came"
+
+
+def test_what_is_admitted_after_a_loss_is_another_epoch() -> None:
+    """So the decoder can drop what was admitted before, and need not guess about what comes after."""
+    gate = StreamGate()
+    run(gate, [(0, KEYFRAME), (1, DELTA)])
+    before = gate.epoch
+    lose(gate, 1)
+    assert run(gate, [(2, STILL), (3, UNCHANGED)]) == [ADMIT, ADMIT]
+    assert gate.epoch > before
+
+
+def test_epochs_count_on_over_connections() -> None:
+    gate = StreamGate()
+    seen = []
+    for server_epochs in [(1, 1, 4), (0, 1), (1,)]:
+        gate.on_reconnect()
+        for seq, epoch in enumerate(server_epochs):
+            assert run(gate, [(seq, KEYFRAME)], epoch=epoch) == [ADMIT]
+            assert gate.is_current(gate.epoch)
+            seen.append(gate.epoch)
+    assert seen == [2, 2, 3, 4, 5, 6]
+    assert [gate.is_current(epoch) for epoch in (3, 5, 6)] == [False, False, True]
+
+
+def test_losses_from_another_thread_never_let_an_undecodable_packet_through() -> None:
+    """The decoder on its own thread fails at random; it must never be fed across its own loss."""
+    gate, inbox = StreamGate(), Queue[tuple[int, int, bool] | None]()
+    wrong: list[int] = []
+
+    def decode() -> None:
+        chance, broken_epoch = random.Random(3), -1
+        while (packet := inbox.get(timeout=10)) is not None:
+            seq, epoch, keyframe = packet
+            if keyframe or epoch != broken_epoch:
+                if not keyframe and decoded.get(seq - 1) is not True:
+                    wrong.append(seq)
+                broken_epoch = -1
+                decoded[seq] = chance.random() > 0.05
+                if not decoded[seq]:
+                    broken_epoch = epoch
+                    gate.lost(seq, epoch=epoch, now_s=float(seq))
+
+    decoded: dict[int, bool] = {}
+    with ThreadPoolExecutor(1) as pool:
+        decoder = pool.submit(decode)
+        for seq in range(4000):
+            keyframe = gate.state is not GateState.OPEN or seq % 97 == 0
+            kind = PacketKind.ACCESS_UNIT
+            if gate.admit(seq, epoch=1, keyframe=keyframe, kind=kind, now_s=float(seq)) is ADMIT:
+                inbox.put((seq, gate.epoch, keyframe))
+        inbox.put(None)
+        decoder.result(30)
+    assert not wrong
+    assert gate.counts().losses > 10
+
+
+def test_a_malformed_packet_and_the_gap_it_leaves_are_one_line() -> None:
+    gate = StreamGate()
+    run(gate, [(0, KEYFRAME)])
+    gate.malformed("pixel packet of 10 bytes is too short", 0.001)
+    assert gate.take_log_line() == "discontinuity in the stream: pixel packet of 10 bytes is too short"
+    assert run(gate, [(2, DELTA)]) == [ASK]
+    assert gate.take_log_line() is None
+
+
+def test_everything_is_counted_and_discontinuities_are_said() -> None:
+    gate = StreamGate()
+    gate.on_reconnect()
+    run(gate, [(0, KEYFRAME), (1, DELTA), (4, DELTA), (4, DELTA), (5, KEYFRAME), (6, DELTA)], epoch=2)
+    assert gate.take_log_line() == "discontinuity in the stream: 2 missing before packet 4"
+    run(gate, [(7, DELTA)], epoch=1)
+    lose(gate, 6, now_s=5.0)
+    assert gate.take_log_line() is None, "the decoder says why"
+    assert gate.counts() == SyncCounts(
+        admitted=4,
+        keyframes=2,
+        gaps=1,
+        missing=2,
+        losses=1,
+        epochs=1,
+        reconnects=1,
+        dropped_closed=1,
+        dropped_late=1,
+        dropped_old_epoch=1,
+        keyframe_requests=2,
+    )
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(-(2**31), 2**31 - 1))

@@ -8,7 +8,9 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
-from qtpy.QtCore import QCoreApplication, QEventLoop
+from hypothesis import given
+from hypothesis import strategies as st
+from qtpy.QtCore import QCoreApplication, QEventLoop, Qt
 from qtpy.QtWidgets import QApplication
 
 from napari_cuda.client.qt.bridge import CallProxy, WakeProxy
@@ -121,6 +123,7 @@ def test_a_full_queue_refuses_and_recovers(caplog: pytest.LogCaptureFixture) -> 
     with caplog.at_level(logging.ERROR):
         accepted = [proxy.post(lambda index=index: seen.append(index)) for index in range(5)]
     assert accepted == [True, True, True, False, False]
+    assert len(proxy) == 3
     assert "does not answer" in caplog.text
     process()
     assert seen == [0, 1, 2]
@@ -188,6 +191,32 @@ def test_a_timer_is_armed_with_whole_milliseconds_rounded_down() -> None:
     woken.wait_for_timer()
     assert len(woken.times) == 1
     assert 100.0059 <= woken.times[0] < 100.006
+
+
+def test_the_timer_is_precise_and_a_whole_millisecond_is_not_spun() -> None:
+    woken = Woken(FakeClock())
+    woken.wake.wake_at(100.0 + 1 / 1024 + 1 / 32768)  # just over one millisecond, in binary
+    reads = woken.clock.reads
+    process()
+    assert woken.clock.reads - reads == 1
+    assert woken.times == []
+    assert woken.wake._timer.timerType() == Qt.TimerType.PreciseTimer
+    assert woken.wake._timer.isSingleShot()
+    assert woken.wake._timer.interval() == 1
+    woken.wake.close()
+
+
+@given(st.lists(st.integers(2, 5000), min_size=1, max_size=20))
+def test_the_timer_is_always_armed_for_the_earliest(dues_ms: list[int]) -> None:
+    woken = Woken(FakeClock())
+    for asked, due_ms in enumerate(dues_ms, 1):
+        woken.wake.wake_at(100.0 + due_ms / 1000)
+        process()
+        assert abs(woken.wake._timer.interval() - min(dues_ms[:asked])) <= 1
+    woken.clock.now_s = 100.0 + min(dues_ms) / 1000
+    woken.wake._timer.timeout.emit()
+    assert len(woken.times) == 1
+    assert not woken.wake._timer.isActive()
 
 
 def test_a_timer_that_fires_early_is_armed_again() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.properties import Scope
-from napari_cuda.server.scene.authority import Observation, SceneAuthority
+from napari_cuda.server.scene.authority import MOST_REMOVED, Observation, SceneAuthority
 from replica import SCOPES, Replica, layer, scene
 
 
@@ -124,6 +124,57 @@ def test_deltas_replayed_from_any_snapshot_give_every_later_snapshot(
         known = layers
     final = authority.snapshot()
     assert {state.spec.layer: state for state in final.layers} == {name: layer(name, **v) for name, v in known.items()}
+
+
+@given(st.lists(worlds, min_size=1, max_size=12), st.integers(1, 12), st.integers(0, 2))
+def test_a_viewer_that_comes_back_hears_what_it_missed(states: list[Any], left_at: int, heard: int) -> None:
+    """It left after a revision of which it may have heard only a part, and comes back at every later one."""
+    authority = SceneAuthority()
+    gone: list[Replica] = []
+    for layers, scopes in states:
+        seen = Observation(
+            {name: layer(name, **layers[name]) for name in layers}, frozenset(layers), scene(*layers) | scopes
+        )
+        before = authority.snapshot()
+        deltas = authority.commit(seen)
+        if deltas and authority.revision == left_at:
+            for part in {min(heard, len(deltas)), len(deltas)}:
+                replica = Replica(before)
+                replica.revision = authority.revision
+                for delta in deltas[:part]:
+                    replica.apply(delta)
+                gone.append(replica)
+        for replica in gone:
+            back = replica.copy()
+            resumed = authority.since(left_at)
+            assert resumed is not None
+            assert len({(type(update), getattr(update, "layer", "")) for update in resumed.updates}) == len(
+                resumed.updates
+            ), "each thing once"
+            for update in m.decode_server(m.encode(resumed)).updates:  # type: ignore[union-attr]
+                back.apply_again(update)
+            back.check_equals(authority.snapshot())
+
+
+def test_nothing_is_told_of_revisions_that_were_not_or_are_forgotten() -> None:
+    authority = SceneAuthority()
+    assert authority.since(0) is None
+    for number in range(MOST_REMOVED + 1):
+        name = f"L{number}"
+        authority.commit(Observation({name: layer(name)}, frozenset({name}), scene(name)))
+    assert authority.since(authority.revision + 1) is None
+    assert authority.since(0) is None
+    assert authority.since(1) is not None
+    authority.commit(Observation(present=frozenset(), scopes=scene()))
+    oldest = next(revision for revision in range(1, 10) if authority.since(revision) is not None)
+    assert oldest == 3, "the first removal was in revision 2"
+
+
+def test_a_viewer_that_missed_nothing_hears_no_more_than_the_last_revision() -> None:
+    authority = SceneAuthority()
+    authority.commit(Observation(scopes={Scope.CAMERA: {"zoom": 1.0}}))
+    authority.commit(Observation(scopes={Scope.DIMS: {"ndim": 3}}))
+    assert authority.since(2) == m.SceneResumed(2, [m.DimsUpdate(2, {"ndim": 3})])
 
 
 @pytest.mark.parametrize("scope", SCOPES[1:])

@@ -1,0 +1,194 @@
+"""ServerLink: both sockets of one server as the GUI thread sees them; losing and regaining the connection."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from napari_cuda.client.config import ClientConfig
+from napari_cuda.client.loop_state import ClientLoopState, LoopPhase
+from napari_cuda.client.mirror.viewer_mirror import ViewerMirror
+from napari_cuda.client.net.pixel_receiver import PixelReceiver, ReceiveController
+from napari_cuda.client.net.state_channel import ConnectionLost, StateChannel, StateController, StateEvents
+from napari_cuda.client.telemetry import ClientMetrics
+from napari_cuda.protocol import messages as m
+from napari_cuda.protocol.packet import PacketHeader
+from napari_cuda.protocol.session import SessionEvent
+from napari_cuda.worker import Deadline
+
+log = logging.getLogger(__name__)
+
+
+class Voice(Protocol):
+    """How the user is told; the loop's host."""
+
+    def post(self, call: Callable[[], None]) -> object:
+        """Run `call` on the GUI thread, in order; from any thread."""
+
+    def notify(self, text: str) -> None:
+        """Tell the user one line."""
+
+    def show_state(self, text: str | None) -> None:
+        """Show one line about the connection over the picture; None takes it away."""
+
+
+class ServerLink:
+    """Owner: GUI thread.
+
+    The state channel finds its way back by itself and says so here; this decides what that means
+    for the controls, the pixel socket and the user. The picture of before stays until the next.
+    """
+
+    def __init__(
+        self,
+        config: ClientConfig,
+        voice: Voice,
+        mirror: ViewerMirror,
+        state: ClientLoopState,
+        receiver: PixelReceiver,
+        metrics: ClientMetrics,
+        *,
+        client: str,
+    ) -> None:
+        self._config = config
+        self._voice = voice
+        self._mirror = mirror
+        self._state = state
+        self._receiver = receiver
+        self._metrics = metrics
+        channel = StateChannel(client, StateEvents(self._on_event, self._on_overflow), voice.post, metrics)
+        self._states = StateController(config, channel)
+        self._pixels: ReceiveController | None = None
+        self._welcome: m.Welcome | None = None
+        self._lost_s: float | None = None
+        """When the picture on screen became an old one (client's clock); None while it is none."""
+        self._wanted_revision = 0
+        """What a picture must show to be a new one."""
+        self._newest: PacketHeader | None = None
+
+    def start(self) -> None:
+        """Connect in the background."""
+        self._states.start()
+
+    def stop(self, deadline: Deadline) -> bool:
+        """Leave the server and end both threads; False if one did not end in time."""
+        ended = self._pixels is None or self._pixels.stop(deadline.left_s())
+        return self._states.stop(deadline.left_s()) and ended
+
+    def send(self, intents: list[m.Intent]) -> None:
+        """Send intents on the present connection."""
+        if self._welcome is not None:
+            self._states.channel.post_intents(intents, self._welcome)
+
+    def shown(self, header: PacketHeader) -> None:
+        """A picture is on screen."""
+        self._newest = header
+        if self._lost_s is not None:
+            self._look_whether_all_is_well(self._lost_s)
+
+    def pixels_lost(self, reason: str, at_s: float) -> None:
+        """The pixel socket is gone; it is opened again."""
+        if self._state.phase is LoopPhase.STREAMING:
+            log.warning("no pictures: %s", reason)
+            self._lost_s = at_s
+            self._voice.show_state(f"No new pictures: {reason}. Trying again …")
+            self._look_whether_all_is_well(at_s)
+
+    def _look_whether_all_is_well(self, lost_s: float) -> None:
+        header, receiver = self._newest, self._receiver
+        if self._state.phase is not LoopPhase.STREAMING or header is None:
+            return
+        if header.revision >= self._wanted_revision and receiver.is_since(header.epoch, lost_s):
+            self._lost_s = None
+            self._voice.show_state(None)
+            opened_s = self._states.channel.opened_s
+            since_s = opened_s if opened_s > lost_s else receiver.opened_s
+            self._metrics.observe("resume", time.perf_counter() - since_s)
+
+    # --- what the state channel tells ---------------------------------------------------
+
+    def _on_event(self, event: SessionEvent | ConnectionLost) -> None:
+        if self._state.phase is LoopPhase.STOPPED:
+            return
+        match event:
+            case ConnectionLost(final=True):
+                self._end(event.reason)
+            case ConnectionLost():
+                self._lose(event)
+            case m.Welcome():
+                self._on_welcome(event)
+            case _:
+                self._show(event)
+
+    def _on_welcome(self, welcome: m.Welcome) -> None:
+        known, self._welcome = self._welcome, welcome
+        control = self._state.control
+        self._state.advance("welcome")
+        if known is None:
+            pass
+        elif welcome.viewer == known.viewer:
+            control.resume(welcome.taken)
+        elif welcome.session == known.session:
+            if dropped := control.rejoin():
+                self._voice.notify(f"The connection was away for too long; actions that may be lost: {dropped}")
+        else:
+            dropped = control.begin_anew()
+            self._state.shown.begin_anew(self._receiver.epoch)
+            lost = f"; changes made meanwhile that are not in it: {dropped}" if dropped else ""
+            self._voice.notify(f"The server was started anew: this is another session{lost}")
+        if self._pixels is None:
+            self._pixels = ReceiveController(self._config, welcome.viewer, self._receiver)
+            self._pixels.start()
+        else:
+            self._pixels.follow(welcome.viewer)
+        self._mirror.flush()
+
+    def _show(self, event: SessionEvent) -> None:
+        try:
+            self._mirror.handle(event)
+        except Exception as error:  # napari's models may raise anything; what follows must not be lost
+            log.exception("a message of the server could not be shown")
+            self._voice.notify(f"{type(event).__name__} could not be shown: {error}")
+        if isinstance(event, (m.SceneSnapshot, m.SceneResumed)):
+            self._on_scene()
+
+    def _on_scene(self) -> None:
+        self._state.advance("scene")
+        self._state.trouble = ""
+        self._wanted_revision = self._state.control.revision
+        if self._lost_s is not None:
+            self._metrics.count("reconnects")
+            self._look_whether_all_is_well(self._lost_s)
+
+    def _on_overflow(self) -> None:
+        if self._state.control.ready:
+            self._state.control.command("scene.snapshot", {})
+            self._mirror.flush()
+        else:
+            self._states.reopen()  # and begin with a snapshot
+
+    def _lose(self, lost: ConnectionLost) -> None:
+        if self._state.phase is not LoopPhase.RECONNECTING:
+            log.warning("connection lost: %s", lost.reason)
+            self._metrics.count("connections_lost")
+        self._state.advance("lost")
+        self._state.trouble = lost.reason
+        self._state.control.disconnected()
+        self._lost_s = lost.at_s
+        if self._pixels is not None:
+            self._pixels.drop_older(lost.at_s)
+        self._voice.show_state(f"Disconnected: {lost.reason}. Trying again …")
+
+    def _end(self, reason: str) -> None:
+        self._state.advance("closed")
+        self._state.ended = reason
+        self._state.control.disconnected()
+        log.warning("disconnected: %s", reason)
+        # Half a connection is none: what is set here must not change a scene that is not shown.
+        self._states.request_close()
+        if self._pixels is not None:
+            self._pixels.request_close()
+        self._voice.show_state(f"Disconnected: {reason}")
+        self._voice.notify(f"Disconnected: {reason}")

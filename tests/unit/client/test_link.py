@@ -1,0 +1,171 @@
+"""What a lost and a regained connection mean on the GUI thread, without a socket."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from napari_cuda.client import link as link_module
+from napari_cuda.client.config import ClientConfig
+from napari_cuda.client.link import ServerLink
+from napari_cuda.client.loop_state import ClientLoopState, LoopPhase
+from napari_cuda.client.net.state_channel import ConnectionLost
+from napari_cuda.client.telemetry import ClientMetrics
+from napari_cuda.protocol import messages as m
+from napari_cuda.protocol.packet import PacketHeader, PacketKind
+from replica import layer
+
+FIRST = m.Welcome(1, "S1", "V1", "server", 2.0, "secret", 0)
+SNAPSHOT = m.SceneSnapshot(5, [layer("L1", opacity=1)], {}, {}, {"zoom": 1}, {})
+LOST = ConnectionLost("the cable was pulled", 10.0, final=False)
+
+
+class Desk:
+    """Everything around a link: a host that keeps what it is told, a mirror, a receiver, pixel sockets."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.banner: str | None = None
+        self.pixels: list[str] = []
+        self.state = ClientLoopState()
+        self.metrics = ClientMetrics()
+        self.epoch, self.opened_s = 0, 0.0
+        self.link = ServerLink(ClientConfig("ws://host", "t"), self, self, self.state, self, self.metrics, client="x")
+
+    # the host
+    def post(self, call: Callable[[], None]) -> None:
+        call()
+
+    def notify(self, text: str) -> None:
+        self.said.append(text)
+
+    def show_state(self, text: str | None) -> None:
+        self.banner = text
+
+    # the mirror
+    def handle(self, message: object) -> None:
+        if isinstance(message, m.SceneSnapshot):
+            self.state.control.begin(message)
+        if isinstance(message, m.SceneResumed):
+            self.state.control.revision = message.revision
+
+    def flush(self) -> None:
+        self.state.control.take_intents()
+
+    # the receiver
+    def is_since(self, epoch: int, lost_s: float) -> bool:
+        return self.opened_s > lost_s and epoch == self.epoch
+
+    def happen(self, *events: object) -> None:
+        for event in events:
+            self.link._on_event(event)  # type: ignore[arg-type]
+
+    def show(self, revision: int) -> None:
+        self.link.shown(PacketHeader(PacketKind.ACCESS_UNIT, 0, self.epoch, revision, 0, 0, (4, 2), (4, 2)))
+
+
+class Pixels:
+    """Stands for the ReceiveController: keeps what it is asked for."""
+
+    def __init__(self, _config: object, viewer: str, desk: Desk) -> None:
+        self._asked = desk.pixels
+        self._asked.append(f"made for {viewer}")
+
+    def start(self) -> None:
+        self._asked.append("start")
+
+    def follow(self, viewer: str) -> None:
+        self._asked.append(f"follow {viewer}")
+
+    def drop_older(self, at_s: float) -> None:
+        self._asked.append(f"drop older than {at_s:g}")
+
+    def request_close(self) -> None:
+        self._asked.append("close")
+
+
+@pytest.fixture
+def desk(monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """A link that streams, with one intent and one command on their way."""
+    monkeypatch.setattr(link_module, "ReceiveController", Pixels)
+    desk = Desk()
+    desk.happen(FIRST, SNAPSHOT)
+    assert desk.pixels == ["made for V1", "start"]
+    control = desk.state.control
+    control.set_local("camera", "zoom", 2)
+    control.command("layer.remove", {"layer": "L1"})
+    assert len(control.take_intents()) == 2
+    assert desk.state.phase is LoopPhase.STREAMING
+    return desk
+
+
+def test_a_loss_is_shown_until_a_picture_of_what_is_new(desk: Desk) -> None:
+    desk.show(5)
+    desk.happen(LOST)
+    assert (desk.state.phase, desk.state.trouble) == (LoopPhase.RECONNECTING, "the cable was pulled")
+    assert desk.banner == "Disconnected: the cable was pulled. Trying again …"
+    assert not desk.state.control.ready
+    desk.happen(FIRST, m.SceneResumed(7, []))
+    assert desk.pixels[-2:] == ["drop older than 10", "follow V1"]
+    assert (desk.state.phase, desk.state.trouble) == (LoopPhase.STREAMING, "")
+    desk.show(9)
+    assert desk.banner, "it came on the old connection"
+    desk.epoch, desk.opened_s = 1, 11.0
+    desk.show(6)
+    assert desk.banner, "it is older than the scene"
+    desk.show(7)
+    assert desk.banner is None
+    assert desk.said == []
+    counts = desk.metrics.counts()
+    assert (counts["connections_lost"], counts["reconnects"]) == (1, 1)
+
+
+def test_a_picture_may_come_before_the_scene(desk: Desk) -> None:
+    desk.happen(LOST, FIRST)
+    desk.epoch, desk.opened_s = 1, 11.0
+    desk.show(7)
+    assert desk.banner
+    desk.happen(m.SceneResumed(7, []))
+    assert desk.banner is None
+
+
+def test_attempts_that_fail_are_one_loss(desk: Desk) -> None:
+    desk.happen(LOST, LOST, FIRST, LOST, FIRST, m.SceneResumed(7, []))
+    assert desk.state.phase is LoopPhase.STREAMING
+    assert desk.metrics.counts()["connections_lost"] == 2, "the second one was open in between"
+
+
+def test_a_server_that_forgot_the_viewer_is_told_of_if_something_was_dropped(desk: Desk) -> None:
+    desk.happen(LOST, m.Welcome(1, "S1", "V2", "server", 2.0, "other", 0), SNAPSHOT)
+    assert desk.pixels[-1] == "follow V2"
+    assert desk.said == ["The connection was away for too long; actions that may be lost: 1"]
+    assert desk.state.control.known("camera") == {"zoom": 2}
+
+
+def test_another_session_begins_anew(desk: Desk) -> None:
+    desk.state.shown.revision, desk.epoch = 5, 3
+    desk.happen(LOST, m.Welcome(1, "S2", "V2", "server", 2.0, "other", 0), SNAPSHOT)
+    assert desk.said == [
+        "The server was started anew: this is another session; changes made meanwhile that are not in it: 2"
+    ]
+    assert (desk.state.shown.revision, desk.state.shown.past_epoch) == (0, 3)
+    assert desk.state.control.known("camera") == {"zoom": 1}
+
+
+def test_an_end_is_for_good(desk: Desk) -> None:
+    desk.happen(ConnectionLost("wrong token", 10.0, final=True))
+    assert (desk.state.phase, desk.state.ended) == (LoopPhase.STOPPED, "wrong token")
+    assert desk.said == ["Disconnected: wrong token"]
+    assert desk.pixels[-1] == "close"
+    desk.happen(FIRST, SNAPSHOT, LOST)
+    assert desk.state.phase is LoopPhase.STOPPED
+
+
+def test_lost_pixels_are_lost_pictures_only(desk: Desk) -> None:
+    desk.link.pixels_lost("the socket was closed", 10.0)
+    assert desk.banner == "No new pictures: the socket was closed. Trying again …"
+    assert desk.state.phase is LoopPhase.STREAMING
+    desk.epoch, desk.opened_s = 1, 11.0
+    desk.show(5)
+    assert desk.banner is None
