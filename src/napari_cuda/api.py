@@ -58,6 +58,8 @@ def connect(
         url,
         token=token or (own.token.get_secret_value() if own.token else None),
         metrics_port=own.metrics_port if metrics_port is None else metrics_port,
+        decoder=own.decoder,
+        gl_safe=own.vt_gl_safe,
     )
     client = f"napari-cuda {__version__}"
     if window:

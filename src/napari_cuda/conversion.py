@@ -11,9 +11,11 @@ from functools import reduce
 from typing import Any
 
 import numpy as np
+from napari.components import ViewerModel
 from napari.utils.colormaps import Colormap, ensure_colormap
 from napari.utils.colormaps.colormap_utils import ALL_COLORMAPS
 
+from napari_cuda.protocol.packet import CameraPose
 from napari_cuda.protocol.properties import Property
 from napari_cuda.protocol.wire_types import Wire
 
@@ -30,6 +32,21 @@ def write(root: object, row: Property, value: Wire) -> None:
     """
     *path, name = row.attribute.split(".")
     setattr(reduce(getattr, path, root), name, to_native(row, value))
+
+
+def camera_pose(viewer: ViewerModel) -> CameraPose:
+    """Return where the camera of a napari viewer is."""
+    camera = viewer.scene.camera
+    center = tuple(float(value) for value in camera.center)
+    z, y, x = (0.0,) * (3 - len(center)) + center
+    a, b, c = (float(angle) for angle in camera.angles)
+    return CameraPose(
+        center=(z, y, x),
+        zoom=float(camera.zoom),
+        angles=(a, b, c),
+        perspective=float(camera.perspective),
+        ndisplay=viewer.dims.ndisplay,
+    )
 
 
 def to_wire(row: Property, native: Any) -> Wire:

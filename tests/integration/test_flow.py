@@ -52,10 +52,10 @@ class Queues:
 
     def look(self, number: int) -> None:
         """Note all lengths at every input; the server's, which cost a request, at every 20th."""
-        loop = self._viewer._session.loop
+        loop, waiting = self._viewer._session.loop, self._viewer.metrics.queues()
         found = {
             "client calls": len(loop._host._calls),
-            "client intents unsent": len(loop.channel._waiting),
+            "client intents unsent": int(waiting["intents_unsent"]),
             "client properties unacknowledged": len(loop.state.control._pending),
             "client intents being timed": len(loop._intent_times),
             "client packets to decode": loop.pipeline._intake.waiting,
@@ -81,7 +81,7 @@ def pan_for(seconds: float, server: ServerProcess, viewer: RemoteViewer) -> work
     queues = Queues(server, resting(viewer))
     outcome = workloads.drive(viewer, workloads.pan, seconds, between=queues.look)
     assert outcome.inputs == round(60 * seconds)
-    assert len(queues.lengths) == 9, f"not every queue was seen: {sorted(queues.lengths)}"
+    assert len(queues.lengths) == 10, f"not every queue was seen: {sorted(queues.lengths)}"
     assert not queues.grown()
     longest = {name: max(lengths) for name, lengths in queues.lengths.items()}
     print(f"longest queues: {longest}")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
 from napari_cuda.protocol.errors import ConfigError
+from napari_cuda.settings import DecoderName
 
 _SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 
@@ -19,9 +20,20 @@ class ClientConfig:
     connect_timeout_s: float = 10.0
     metrics_port: int | None = None
     """Where this client's own metrics are served, on loopback; None: nowhere."""
+    decoder: DecoderName = "auto"
+    gl_safe: bool = True
+    """Whether a decoder's surface is held until the GPU has read it."""
 
     @classmethod
-    def from_url(cls, url: str, *, token: str | None = None, metrics_port: int | None = None) -> ClientConfig:
+    def from_url(
+        cls,
+        url: str,
+        *,
+        token: str | None = None,
+        metrics_port: int | None = None,
+        decoder: DecoderName = "auto",
+        gl_safe: bool = True,
+    ) -> ClientConfig:
         """Parse the URL that `serve` printed; ConfigError in one line if it is none.
 
         The token comes from `?token=` or the argument.
@@ -40,6 +52,8 @@ class ClientConfig:
             base=f"{_SCHEMES[parts.scheme]}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}",
             token=found,
             metrics_port=metrics_port,
+            decoder=decoder,
+            gl_safe=gl_safe,
         )
 
     @property

@@ -71,6 +71,10 @@ class HeadlessHost:
             self._calls.append(call)
             self._arrived.notify()
 
+    def call_at(self, due_s: float, call: Callable[[], None]) -> None:
+        """Run `call` the next time the script waits."""
+        self.post(call)
+
     def schedule_wake(self, due_s: float) -> None:
         """A picture waits; in a script it is due at once."""
         if self._loop is not None:

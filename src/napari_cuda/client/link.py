@@ -67,6 +67,7 @@ class ServerLink:
         self._wanted_revision = 0
         """What a picture must show to be a new one."""
         self._newest: PacketHeader | None = None
+        self.on_stream_config: Callable[[m.StreamConfig], object] = lambda stream: None
 
     def start(self) -> None:
         """Connect in the background."""
@@ -119,6 +120,8 @@ class ServerLink:
                 self._lose(event)
             case m.Welcome():
                 self._on_welcome(event)
+            case m.StreamConfig():
+                self.on_stream_config(event)
             case _:
                 self._show(event)
 

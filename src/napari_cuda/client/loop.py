@@ -7,15 +7,19 @@ from collections.abc import Callable
 from typing import Protocol
 
 from napari_cuda.client.config import ClientConfig
-from napari_cuda.client.decode.pipeline import Outlets, PacketIntake
-from napari_cuda.client.decode.pyav import PyAVPipeline
-from napari_cuda.client.link import ServerLink
+from napari_cuda.client.decode.choice import open_pipeline
+from napari_cuda.client.decode.pipeline import Outlets
+from napari_cuda.client.link import ServerLink, Voice
 from napari_cuda.client.loop_state import ClientLoopState, LoopPhase
 from napari_cuda.client.mirror.viewer_mirror import ViewerMirror
 from napari_cuda.client.net.pixel_receiver import PixelReceiver
 from napari_cuda.client.playout.frame import SubmittedFrame
+from napari_cuda.client.playout.lease import LeaseLedger, LeaseRole
 from napari_cuda.client.playout.picture import ExactPicture
-from napari_cuda.client.playout.presenter import FixedLatencyPresenter, follows
+from napari_cuda.client.playout.policy import PlayoutPolicy
+from napari_cuda.client.playout.presenter import FixedLatencyPresenter, PlayoutMode, follows
+from napari_cuda.client.playout.source_mux import Source, SourceMux
+from napari_cuda.client.playout.warmup import WarmupPolicy
 from napari_cuda.client.telemetry import ClientMetrics
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.packet import PacketHeader
@@ -24,11 +28,8 @@ _MOST_TIMED_INTENTS = 1024
 """Intents whose way to the screen is being timed; more means that nothing is shown at all."""
 
 
-class Host(Protocol):
+class Host(Voice, Protocol):
     """Where the loop lives: a Qt window, or a script without one."""
-
-    def post(self, call: Callable[[], None]) -> object:
-        """Run `call` on the GUI thread, in order; from any thread."""
 
     def schedule_wake(self, due_s: float) -> None:
         """Call the loop's `present` on the GUI thread at `due_s` (perf_counter); from any thread."""
@@ -37,13 +38,7 @@ class Host(Protocol):
         """Have the newest picture drawn soon; False if there is nothing to draw on."""
 
     def presented(self, header: PacketHeader) -> None:
-        """A picture is on screen."""
-
-    def notify(self, text: str) -> None:
-        """Tell the user one line."""
-
-    def show_state(self, text: str | None) -> None:
-        """Show one line about the connection over the picture; None takes it away."""
+        """A picture is on screen, or in playback waits for its time: what waits for it may go on."""
 
 
 class ClientStreamLoop:
@@ -52,23 +47,30 @@ class ClientStreamLoop:
     def __init__(
         self, config: ClientConfig, host: Host, mirror: ViewerMirror, state: ClientLoopState, *, client: str
     ) -> None:
+        self._host = host
         self.state = state
         self.metrics = ClientMetrics()
+        self.leases = LeaseLedger()
         self.presenter = FixedLatencyPresenter()
+        self.mux = SourceMux(self.presenter, Source.PYAV)
+        self.policy = PlayoutPolicy()
+        self.warmup = WarmupPolicy(self.presenter.latency_s, self.presenter.frame_rate)
         outlets = Outlets(
-            present=lambda _source, frame: self._submit(frame),
+            present=self._submit,
             on_unchanged=self._submit_unchanged,
             on_lost=lambda header: self.receiver.lost(header),
             metrics=self.metrics,
             on_restarted=self.presenter.on_reconnect,
         )
-        self.pipeline = PyAVPipeline(PacketIntake(outlets))
+        self.pipeline = open_pipeline(config.decoder, outlets, self.leases, self._on_fallback)
+        self.mux.switch(self.pipeline.source, time.perf_counter())
         self.receiver = PixelReceiver(
             self.pipeline, self.metrics, lambda reason, at_s: self.link.pixels_lost(reason, at_s), host.post
         )
         self.link = ServerLink(config, host, mirror, state, self.receiver, self.metrics, client=client)
+        self.link.on_stream_config = lambda stream: self.presenter.set_frame_rate(stream.frame_rate)
         self.frame: SubmittedFrame | None = None
-        self._host = host
+        """The newest picture taken; held as RENDERER until the next."""
         self._undrawn: PacketHeader | None = None
         self._intent_times: dict[int, float] = {}
         self._skipped = 0
@@ -77,15 +79,30 @@ class ClientStreamLoop:
 
     # --- pictures -----------------------------------------------------------------------
 
-    def _submit(self, frame: SubmittedFrame) -> None:
+    def _submit(self, source: Source, frame: SubmittedFrame) -> None:
         """Decode thread: hand a picture to the presenter."""
-        if self.presenter.submit(frame, time.perf_counter()):
+        if self.mux.submit(source, frame, time.perf_counter()):
             self.schedule_next_wake()
+            self._go_on(frame.header)
 
     def _submit_unchanged(self, header: PacketHeader) -> None:
         """Decode thread: the newest picture is also that of a newer revision."""
-        if not self.presenter.unchanged(header):
+        if self.presenter.unchanged(header):
+            self._go_on(header)
+        else:
             self._host.post(lambda: self.unchanged(header))
+
+    def _go_on(self, header: PacketHeader) -> None:
+        """Decode thread: in playback server and slider go on while the picture waits for its time."""
+        if self.presenter.mode is PlayoutMode.FIXED:
+            self.receiver.ack(header)
+            self._host.post(lambda: self._host.presented(header))
+
+    def _on_fallback(self, text: str) -> None:
+        """Decode thread: software decodes from now on."""
+        if self.mux.switch(Source.PYAV, time.perf_counter()):
+            self.schedule_next_wake()
+        self._host.post(lambda: self._host.notify(text))
 
     def schedule_next_wake(self) -> None:
         """Have `present` called when the next picture is due. Any thread."""
@@ -96,14 +113,22 @@ class ClientStreamLoop:
     def present(self) -> None:
         """Take the picture that is due and have it drawn."""
         now_s = time.perf_counter()
+        self._choose_mode(now_s)
         frame = self.presenter.take_due(now_s)
+        self.schedule_next_wake()  # others may wait for their time
         before, self._skipped = self._skipped, self.presenter.skipped
         self.metrics.count("dropped_skipped", self._skipped - before)
         if frame is None:
             return
         self.metrics.observe("present_wait", now_s - frame.decoded_s)
         self.metrics.observe("present", max(0.0, now_s - frame.due_s))
-        self.frame = frame
+        if frame.header.keyframe:
+            self.warmup.gate_lifted(now_s)
+        frame.acquire(LeaseRole.RENDERER)
+        frame.release(LeaseRole.PRESENTER)
+        before_it, self.frame = self.frame, frame
+        if before_it is not None:
+            before_it.release(LeaseRole.RENDERER)
         self._undrawn = frame.header
         if not self._host.request_draw():
             self.drawn()
@@ -111,6 +136,7 @@ class ClientStreamLoop:
     def draw(self, paint: Callable[[SubmittedFrame | None], object]) -> None:
         """Draw the newest picture with `paint`; called whenever the canvas is drawn."""
         began_s = time.perf_counter()
+        self.presenter.set_latency(self.warmup.latency_s(began_s))
         paint(self.frame)
         self.metrics.observe("draw", time.perf_counter() - began_s)
 
@@ -144,7 +170,20 @@ class ClientStreamLoop:
             shown.input_id = header.input_id
             self._time_input(header.input_id)
         self.link.shown(header)
+        self.state.camera.shown(header.camera)
         self._host.presented(header)
+
+    def let_go(self) -> None:
+        """The pipelines have ended: keep the picture on screen in memory of its own, release all leases."""
+        self.mux.close()
+        self.warmup.reset()
+        frame, self.frame = self.frame, None
+        if frame is not None:
+            self.frame = frame.detached()
+            frame.release(LeaseRole.RENDERER)
+
+    def _choose_mode(self, now_s: float) -> None:
+        self.presenter.set_mode(self.policy.mode(now_s))
 
     def _time_input(self, input_id: int) -> None:
         sent_s = self._intent_times.get(input_id)
@@ -154,11 +193,17 @@ class ClientStreamLoop:
 
     # --- state --------------------------------------------------------------------------
 
-    def send(self, intents: list[m.Intent]) -> None:
-        """Send what the user did; after the end of the session there is nobody to send it to."""
+    def send(self, intents: list[m.Intent], *, playing: bool = False) -> None:
+        """Send what the user did, or a slider that is `playing`.
+
+        After the end of the session there is nobody to send it to.
+        """
         if self.state.phase is LoopPhase.STOPPED:
             return
         now_s = time.perf_counter()
+        (self.policy.playing if playing else self.policy.interacting)(now_s)
+        self._choose_mode(now_s)
+        self.schedule_next_wake()
         for intent in intents:
             if len(self._intent_times) < _MOST_TIMED_INTENTS:
                 self._intent_times[intent.intent] = now_s

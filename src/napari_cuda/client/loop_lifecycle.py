@@ -18,4 +18,6 @@ def stop_loop(loop: ClientStreamLoop, timeout_s: float = 5.0) -> bool:
     loop.state.phase = LoopPhase.STOPPED
     deadline = Deadline(timeout_s)
     ended = loop.link.stop(deadline)
-    return loop.pipeline.stop(deadline.left_s()) and ended
+    ended = loop.pipeline.stop(deadline.left_s()) and ended
+    loop.let_go()
+    return ended

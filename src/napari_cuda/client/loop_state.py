@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 
+from napari_cuda.client.control.camera import CameraState
 from napari_cuda.client.control.control_state import ControlStateContext
 
 
@@ -59,6 +60,7 @@ class ClientLoopState:
 
     phase: LoopPhase = LoopPhase.CONNECTING
     control: ControlStateContext = field(default_factory=ControlStateContext)
+    camera: CameraState = field(default_factory=CameraState)
     shown: Shown = field(default_factory=Shown)
     ended: str = ""
     """Why the session is over, in one line; empty while it is not."""

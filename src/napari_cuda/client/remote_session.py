@@ -14,14 +14,14 @@ from napari_cuda.client.loop import ClientStreamLoop, Host
 from napari_cuda.client.loop_lifecycle import start_loop, stop_loop
 from napari_cuda.client.loop_state import ClientLoopState, LoopPhase
 from napari_cuda.client.metrics_endpoint import MetricsEndpoint
-from napari_cuda.client.mirror.viewer_mirror import ViewerMirror
+from napari_cuda.client.mirror.viewer_mirror import MirrorHost, ViewerMirror
 from napari_cuda.client.playout.picture import ExactPicture
 from napari_cuda.client.telemetry import ClientMetrics
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.errors import ConnectError
 
 
-class SessionHost(Host, Protocol):
+class SessionHost(Host, MirrorHost, Protocol):
     """The loop's host, as a script uses it too: runs the GUI thread's work while the script waits."""
 
     def wait_until(self, done: Callable[[], bool], timeout_s: float) -> bool:
@@ -46,14 +46,8 @@ class RemoteSession:
     ) -> None:
         """Wire `viewer` to the server. `dispatch` sees what the user does on its way to `loop.send`."""
         state = ClientLoopState()
-        self.mirror = ViewerMirror(
-            viewer,
-            state.control,
-            send=dispatch or (lambda intents: self.loop.send(intents)),
-            notify=host.notify,
-            defer=host.post,
-            own_canvas=own_canvas,
-        )
+        send = dispatch or (lambda intents: self.loop.send(intents))
+        self.mirror = ViewerMirror(viewer, state, host, send=send, own_canvas=own_canvas)
         self.loop = ClientStreamLoop(config, host, self.mirror, state, client=client)
         self._metrics_port = config.metrics_port
         self._endpoint: MetricsEndpoint | None = None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+INTERVAL_S = 1 / 120
+"""Of what a hand does: no server draws more often, and no hand is faster."""
+
 
 class Cadence:
     """When what was noted may be sent. Owner: GUI thread; pure.

@@ -1,14 +1,10 @@
-"""CameraState: the camera here against the camera of the picture on screen, and when to tell the server."""
+"""CameraState: the camera here against the camera of the picture on screen."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from napari_cuda.client.control.cadence import Cadence
 from napari_cuda.protocol.packet import CameraPose
-
-INTERVAL_S = 1 / 120
-"""At most one camera intent in this time: no server draws more often, and no hand is faster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,56 +29,18 @@ class CameraDifference:
 class CameraState:
     """Owner: GUI thread; pure.
 
-    napari's own camera moves at once. `moved` notes where to; `take` gives the newest pose at most
-    every `INTERVAL_S`, and always the last. Until the server has acknowledged it, what the server
-    says of the camera is older than what is here.
+    napari's own camera moves at once, and its picture follows: in between the two differ. What is
+    sent of the camera, and what of the server's is shown, `ControlStateContext` decides as for any
+    other property.
     """
 
-    def __init__(self, interval_s: float = INTERVAL_S) -> None:
-        self._cadence = Cadence(interval_s)
+    def __init__(self) -> None:
         self._local: CameraPose | None = None
-        self._sent: int | None = None
         self._frame: CameraPose | None = None
 
-    @property
-    def due_s(self) -> float | None:
-        """When the newest pose is to be sent; None if it was."""
-        return self._cadence.due_s
-
-    @property
-    def newer_here(self) -> bool:
-        """True if the camera here is newer than what the server can know of."""
-        return self._cadence.due_s is not None or self._sent is not None
-
-    def moved(self, pose: CameraPose, now_s: float) -> None:
-        """The user, or a script, moved the camera to `pose`."""
-        if pose != self._local:
-            self._local = pose
-            self._cadence.note(now_s)
-
-    def take(self, now_s: float) -> CameraPose | None:
-        """Return the newest pose if it is time to send it."""
-        return self._local if self._cadence.take(now_s) else None
-
-    def sent(self, intent: int) -> None:
-        """The pose that was taken went out as `intent`."""
-        self._sent = intent
-
-    def acked(self, intent: int) -> None:
-        """The server has done everything up to `intent`."""
-        if self._sent is not None and intent >= self._sent:
-            self._sent = None
-
-    def disconnected(self) -> None:
-        """Acks will not come; what the control state sends again gets a number of its own."""
-        self._sent = None
-
-    def mirror(self, pose: CameraPose) -> bool:
-        """The server says the camera is at `pose`; False if it is to be ignored, being older than ours."""
-        if self.newer_here:
-            return False
+    def moved(self, pose: CameraPose) -> None:
+        """The camera here is at `pose`, whoever moved it."""
         self._local = pose
-        return True
 
     def shown(self, pose: CameraPose) -> None:
         """A picture drawn with `pose` is on screen."""

@@ -122,6 +122,11 @@ class FallbackPipeline:
         """Which source its pictures are of now."""
         return self._source
 
+    @property
+    def name(self) -> str:
+        """What decodes now, for people."""
+        return self._name if self._source is Source.VT else self._software.name
+
     def start(self) -> None:
         """Start the hardware's threads."""
         self._hardware.start()

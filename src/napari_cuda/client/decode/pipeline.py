@@ -33,6 +33,10 @@ class DecodePipeline(Protocol):
     def source(self) -> Source:
         """Which source its pictures are of now."""
 
+    @property
+    def name(self) -> str:
+        """What decodes now, for people."""
+
     def start(self) -> None:
         """Start the threads."""
 

@@ -20,6 +20,7 @@ class PyAVPipeline:
     """
 
     source = Source.PYAV
+    name = "PyAV (software)"
 
     def __init__(self, intake: PacketIntake) -> None:
         self._intake = intake

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Layer
 
 from napari_cuda import conversion
-from napari_cuda.client.control.control_state import LAYER_PREFIX, ControlStateContext, Restore, layer_object
+from napari_cuda.client.control.cadence import INTERVAL_S, Cadence
+from napari_cuda.client.control.control_state import LAYER_PREFIX, Restore, layer_object
+from napari_cuda.client.loop_state import ClientLoopState
 from napari_cuda.client.mirror import remote_layers
 from napari_cuda.client.mirror.remote_layers import RemoteLayer
 from napari_cuda.protocol import messages as m
@@ -26,29 +29,43 @@ SMALLEST_CANVAS_PX = 16
 """What the property table allows; a canvas that a splitter has closed is not drawn smaller."""
 
 
+class MirrorHost(Protocol):
+    """What the mirror needs of the loop's host."""
+
+    def notify(self, text: str) -> None:
+        """Tell the user one line."""
+
+    def post(self, call: Callable[[], None]) -> object:
+        """Run `call` after what runs now."""
+
+    def call_at(self, due_s: float, call: Callable[[], None]) -> None:
+        """Run `call` at `due_s` (perf_counter)."""
+
+
 class ViewerMirror:
     """Owner: GUI thread.
 
-    `send` takes what the user's changes became; `notify` one line for the user. With
-    `own_canvas` the canvas size is the window's and only travels to the server.
+    `send` takes what the user's changes became. With `own_canvas` the canvas size is the window's
+    and only travels to the server; and as a hand can move faster than anybody draws, changes are
+    sent together, at most every `INTERVAL_S`. A script's are sent at once.
     """
 
     def __init__(
         self,
         viewer: ViewerModel,
-        control: ControlStateContext,
+        state: ClientLoopState,
+        host: MirrorHost,
         *,
         send: Callable[[list[m.Intent]], object],
-        notify: Callable[[str], None],
-        defer: Callable[[Callable[[], None]], object],
         own_canvas: bool,
     ) -> None:
         self._viewer = viewer
-        self._control = control
+        self._control = state.control
+        self._camera = state.camera
+        self._host = host
         self._send = send
-        self._notify = notify
-        self._defer = defer
         self._own_canvas = own_canvas
+        self._cadence = Cadence(INTERVAL_S if own_canvas else 0.0)
         self._layers: dict[str, Layer] = {}
         self._canvas_size: tuple[int, int] | None = None
         self._applying = 0
@@ -89,7 +106,7 @@ class ViewerMirror:
                 case AckTimedOut(intents):
                     self._restore(self._control.timed_out(intents))
                 case m.Error(_, text):
-                    self._notify(text)
+                    self._host.notify(text)
                 case m.Status(text):
                     self._viewer.status = text
                 case m.LayerThumbnail():
@@ -117,9 +134,20 @@ class ViewerMirror:
     def flush(self) -> None:
         """Send what was set and not sent yet."""
         self._flush_due = False
+        self._cadence.taken(time.perf_counter())
         intents = self._control.take_intents()
         if intents:
             self._send(intents)
+
+    def _flush_soon(self) -> None:
+        """Flush now, or together with what follows, when it is time."""
+        now_s = time.perf_counter()
+        waits = self._cadence.due_s is not None
+        due_s = self._cadence.note(now_s)
+        if due_s <= now_s:
+            self.flush()
+        elif not waits:
+            self._host.call_at(due_s, self.flush)
 
     def set_canvas_size(self, size_px: tuple[int, int]) -> None:
         """The window's canvas is now (width, height): have the server draw that size.
@@ -247,7 +275,7 @@ class ViewerMirror:
     def _restore(self, restores: Iterable[Restore]) -> None:
         for restore in restores:
             for reason in restore.reasons:
-                self._notify(reason)
+                self._host.notify(reason)
             if restore.target == Scope.SCENE:
                 self._show_scene()
             elif restore.target.startswith(LAYER_PREFIX):
@@ -261,7 +289,7 @@ class ViewerMirror:
 
     def _on_layer_set(self, layer: RemoteLayer, row: Property, value: Wire) -> None:
         if self._control.set_local(layer_object(layer.remote_id), row.name, value):
-            self.flush()
+            self._flush_soon()
 
     def _on_layer_command(self, layer: RemoteLayer, name: str) -> None:
         if self._control.begun:
@@ -279,6 +307,7 @@ class ViewerMirror:
         self._dims_moving = False
 
     def _on_camera(self, _event: Any = None) -> None:
+        self._camera.moved(conversion.camera_pose(self._viewer))
         if not self._dims_moving:
             self._note(Scope.CAMERA, self._viewer.scene.camera)
 
@@ -293,7 +322,7 @@ class ViewerMirror:
             if row.writable and not (self._own_canvas and name == "size"):
                 changed |= self._control.set_local(scope, name, conversion.read(root, row))
         if changed:
-            self.flush()
+            self._flush_soon()
 
     def _on_scene(self, _event: Any = None) -> None:
         if self._applying:
@@ -309,7 +338,7 @@ class ViewerMirror:
         if changed and not self._flush_due:
             # napari empties a selection before it fills it again: send what comes of it, once.
             self._flush_due = True
-            self._defer(self.flush)
+            self._host.post(self.flush)
 
     def _on_removed(self, event: Any) -> None:
         layer = event.value
@@ -327,10 +356,10 @@ class ViewerMirror:
         def take_back() -> None:
             if layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)
-            self._notify(f"{layer.name!r} was not added: layers are made on the server, open the data there")
+            self._host.notify(f"{layer.name!r} was not added: layers are made on the server, open the data there")
 
         # After napari is done inserting it.
-        self._defer(take_back)
+        self._host.post(take_back)
 
     @contextmanager
     def _apply(self) -> Iterator[None]:

@@ -64,6 +64,11 @@ class FixedLatencyPresenter:
         return self._latency_s
 
     @property
+    def frame_rate(self) -> float:
+        """How many pictures the server draws in a second at most."""
+        return self._frame_rate
+
+    @property
     def offset_s(self) -> float | None:
         """What the server's capture clock and the fastest path add up to; None before the first picture."""
         return self._timing.offset_s

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtWidgets import QWidget
 
-from napari_cuda.client.control.cadence import Cadence
+from napari_cuda.client.control.cadence import INTERVAL_S, Cadence
 from napari_cuda.client.control.input_queue import InputQueue
 from napari_cuda.client.qt.input_events import message_of
 from napari_cuda.protocol import messages as m
@@ -17,9 +17,6 @@ from napari_cuda.protocol import messages as m
 RESIZE_SETTLES_MS = 80
 """A drag of the window's edge makes a size every few milliseconds, and each costs the server an
 encoder and a keyframe: only the one that stays is sent."""
-
-INPUT_INTERVAL_S = 1 / 120
-"""Mice report up to 1000 times a second; no server draws more often than this."""
 
 Send = Callable[[list[m.InputEvent]], object]
 
@@ -56,7 +53,7 @@ class InputSender(QObject):
         self._send: Send | None = None
         self._number: Callable[[], int] | None = None
         self._queue = InputQueue()
-        self._cadence = Cadence(INPUT_INTERVAL_S)
+        self._cadence = Cadence(INTERVAL_S)
         self._due = _single_shot(self, self._flush)
         window.installEventFilter(self)
 

@@ -37,6 +37,7 @@ PRIVATE_NAMES = (
     "viewer.window._qt_viewer.canvas._scene_canvas.physical_size",
     "viewer.window._qt_viewer.canvas._scene_canvas.set_current",
     "viewer.window._qt_viewer.canvas._scene_canvas._update_pending",
+    "viewer.window._qt_viewer.dims.is_playing",
     "viewer.dims._play_ready",
     "napari._vispy.utils.visual:layer_to_visual",
     "napari._vispy.layers.base:VispyBaseLayer._on_data_change",
@@ -126,6 +127,11 @@ class CanvasAdapter:
             log.debug("the canvas was destroyed before its OpenGL objects, which went with it")
             return False
         return QOpenGLContext.currentContext() is not None
+
+    @property
+    def playing(self) -> bool:
+        """True while a slider plays."""
+        return bool(self._viewer.window._qt_viewer.dims.is_playing)
 
     def hold_dims_play(self) -> None:
         """From now on a playing slider waits for `allow_dims_play`, not for any canvas draw."""

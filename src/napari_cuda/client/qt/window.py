@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -17,10 +18,12 @@ from qtpy.QtCore import QEventLoop, QTimer
 from qtpy.QtWidgets import QMainWindow
 
 from napari_cuda.client.config import ClientConfig
+from napari_cuda.client.decode.vt_darwin import IOSurfaceBinder
 from napari_cuda.client.hud import HudSampler, hud_lines
 from napari_cuda.client.loop import ClientStreamLoop
 from napari_cuda.client.mirror.remote_layers import REMOTE_CLASSES
 from napari_cuda.client.mirror.viewer_mirror import ViewerMirror
+from napari_cuda.client.playout.surface import SurfaceKind
 from napari_cuda.client.qt.bridge import CallProxy, WakeProxy
 from napari_cuda.client.qt.event_loop_monitor import EventLoopMonitor
 from napari_cuda.client.qt.facade import PresenterFacade
@@ -28,6 +31,7 @@ from napari_cuda.client.qt.gl_renderer import GLRenderer
 from napari_cuda.client.qt.input_sender import InputSender
 from napari_cuda.client.qt.napari_adapter import main_window, register_null_visuals
 from napari_cuda.client.remote_session import Connected, RemoteSession
+from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.packet import PacketHeader
 
 log = logging.getLogger(__name__)
@@ -82,7 +86,7 @@ class QtHost:
         self._renderer.on_upload = lambda seconds: loop.metrics.observe("upload", seconds)
         loop.metrics.watch("gui_calls", lambda: len(self._calls))
         self.facade.attach(loop)
-        self.facade.set_intent_dispatcher(loop.send)
+        self.facade.set_intent_dispatcher(self._send)
         self._resized(self.facade.adapter.canvas_size_px)
 
     def post(self, call: Callable[[], None]) -> object:
@@ -92,6 +96,15 @@ class QtHost:
     def schedule_wake(self, due_s: float) -> None:
         """Have the loop present at `due_s`."""
         self._wakes.wake_at(due_s)
+
+    def call_at(self, due_s: float, call: Callable[[], None]) -> None:
+        """Run `call` at `due_s`, unless the window is closed by then."""
+
+        def call_if_open() -> None:
+            if not self._closed:
+                call()
+
+        QTimer.singleShot(math.ceil(1e3 * max(0.0, due_s - time.perf_counter())), call_if_open)
 
     def request_draw(self) -> bool:
         """Have the canvas drawn; a window that shows nothing has nothing to draw on."""
@@ -156,8 +169,15 @@ class QtHost:
             return ""
         shown = self._loop.state.shown
         exact = shown.revision > 0 and shown.exact_revision >= shown.revision
-        snapshot = self._hud.look(time.perf_counter(), revision=shown.revision, exact=exact, decoder="PyAV (software)")
+        snapshot = self._hud.look(
+            time.perf_counter(), revision=shown.revision, exact=exact, decoder=self._loop.pipeline.name
+        )
         return "\n".join(hud_lines(snapshot))
+
+    def _send(self, intents: list[m.Intent]) -> None:
+        if self._loop is not None:
+            steps = all(isinstance(intent, m.DimsIntent) for intent in intents)
+            self._loop.send(intents, playing=steps and self.facade.adapter.playing)
 
     def _resized(self, size_px: tuple[int, int]) -> None:
         self._input.resized(size_px)
@@ -176,7 +196,8 @@ def connect_window(config: ClientConfig, *, timeout_s: float, client: str, show:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     register_null_visuals(REMOTE_CLASSES.values())
     viewer = StreamedViewer(title=f"{urlsplit(config.base).netloc} — napari-cuda", show=show)
-    host = QtHost(viewer)
+    binders = {SurfaceKind.IOSURFACE: IOSurfaceBinder()}
+    host = QtHost(viewer, GLRenderer(binders, gl_safe=config.gl_safe))
     session = RemoteSession(config, viewer, host, client=client, own_canvas=True, dispatch=host.facade.dispatch)
     viewer.attach(session)
     host.attach(session.loop, session.mirror, session)

@@ -30,6 +30,7 @@ from qtpy.QtCore import QCoreApplication, QEvent
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QApplication
 
+from napari_cuda.conversion import camera_pose
 from napari_cuda.protocol.errors import StartupError
 from napari_cuda.protocol.packet import CameraPose
 from napari_cuda.server.render.detail import FULL, Detail
@@ -203,17 +204,7 @@ class HeadlessCanvas:
 
     def camera_pose(self) -> CameraPose:
         """Return the camera of the next picture."""
-        camera = self._viewer.scene.camera
-        center = tuple(float(value) for value in camera.center)
-        z, y, x = (0.0,) * (3 - len(center)) + center
-        a, b, c = (float(angle) for angle in camera.angles)
-        return CameraPose(
-            center=(z, y, x),
-            zoom=float(camera.zoom),
-            angles=(a, b, c),
-            perspective=float(camera.perspective),
-            ndisplay=self._viewer.dims.ndisplay,
-        )
+        return camera_pose(self._viewer)
 
     def resize(self, width: int, height: int) -> None:
         """Set the canvas size in logical pixels. Raises ValueError if it is empty."""

@@ -1,4 +1,4 @@
-"""CameraState: cadence, order against the server's word, and the difference of two cameras."""
+"""CameraState: the difference of two cameras."""
 
 from __future__ import annotations
 
@@ -16,75 +16,15 @@ def pose(x: float, **other: object) -> CameraPose:
     return replace(CameraPose(center=(0.0, 0.0, x)), **other)
 
 
-def test_a_drag_sends_the_newest_at_most_once_an_interval_and_always_the_last() -> None:
-    camera, taken = CameraState(interval_s=0.1), []
-    for step in range(101):  # a second of 100 moves
-        now_s = step / 100
-        camera.moved(pose(step), now_s)
-        if (newest := camera.take(now_s)) is not None:
-            taken.append(newest.center[2])
-    assert 9 <= len(taken) <= 11
-    assert taken == sorted(taken)
-    if camera.due_s is not None:
-        last = camera.take(camera.due_s)
-        assert last is not None
-        taken.append(last.center[2])
-    assert taken[-1] == 100
-    assert camera.due_s is None
-
-
-def test_a_camera_that_did_not_move_is_not_sent_again() -> None:
-    camera = CameraState(interval_s=0.1)
-    camera.moved(pose(1), 0.0)
-    assert camera.take(0.0) == pose(1)
-    camera.moved(pose(1), 5.0)
-    assert camera.due_s is None
-
-
-def test_what_the_server_says_is_older_until_it_has_acknowledged_ours() -> None:
-    camera = CameraState(interval_s=0.1)
-    assert camera.mirror(pose(1))
-    camera.moved(pose(2), 0.0)
-    assert not camera.mirror(pose(1)), "not sent yet"
-    camera.take(0.0)
-    camera.sent(7)
-    assert not camera.mirror(pose(1)), "on its way"
-    camera.acked(6)
-    assert not camera.mirror(pose(1))
-    camera.moved(pose(3), 0.05)
-    camera.acked(7)
-    assert not camera.mirror(pose(2)), "moved on since"
-    camera.take(0.1)
-    camera.sent(8)
-    camera.acked(9)
-    assert camera.mirror(pose(4))
-
-
-def test_after_a_lost_connection_no_ack_is_waited_for() -> None:
-    camera = CameraState()
-    camera.moved(pose(2), 0.0)
-    camera.take(0.0)
-    camera.sent(7)
-    camera.disconnected()
-    assert camera.mirror(pose(1))
-
-
-def test_a_pose_taken_over_from_the_server_is_not_sent_back() -> None:
-    camera = CameraState()
-    camera.mirror(pose(1))
-    camera.moved(pose(1), 0.0)
-    assert camera.due_s is None
-
-
 def test_the_difference_follows_camera_and_picture() -> None:
     camera = CameraState()
     assert camera.difference is None
-    camera.moved(pose(10, zoom=2.0), 0.0)
+    camera.moved(pose(10, zoom=2.0))
     assert camera.difference is None
     camera.shown(pose(10, zoom=2.0))
     assert camera.difference is not None
     assert camera.difference.none
-    camera.moved(pose(13, zoom=2.0), 1.0)
+    camera.moved(pose(13, zoom=2.0))
     assert camera.difference == CameraDifference(pan_px=(-6.0, 0.0))
 
 

@@ -11,7 +11,8 @@ from qtpy.QtCore import QEvent, QEventLoop, QPointF, Qt
 from qtpy.QtGui import QFocusEvent, QKeyEvent, QMouseEvent
 from qtpy.QtWidgets import QApplication, QLineEdit, QVBoxLayout, QWidget
 
-from napari_cuda.client.qt.input_sender import INPUT_INTERVAL_S, InputSender
+from napari_cuda.client.control.cadence import INTERVAL_S
+from napari_cuda.client.qt.input_sender import InputSender
 from napari_cuda.protocol import messages as m
 
 NONE = Qt.KeyboardModifier.NoModifier
@@ -127,7 +128,7 @@ def test_moves_go_out_120_times_a_second_and_the_last_always(desk: Desk) -> None
     desk.wait_for("_due")
     assert [event.position for event in desk.sent] == [[0, 1], [9, 1]]
     assert [event.intent for event in desk.sent] == [1, 2]
-    desk.now_s += INPUT_INTERVAL_S
+    desk.now_s += INTERVAL_S
     desk.move(50)
     assert desk.sent[-1].position == [50, 1], "after a pause at once"
 
