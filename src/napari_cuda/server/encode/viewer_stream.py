@@ -87,7 +87,7 @@ class ViewerStream:
     def ack(self, seq: int) -> None:
         """Packet `seq` was presented."""
         with self._changed:
-            if not self._window.acked(seq):
+            if not self._window.acked(seq, time.monotonic()):
                 return
             self._changed.notify()
         self._on_room()
@@ -158,7 +158,7 @@ class ViewerStream:
                 picture_hash=frame.picture_hash,
                 camera=frame.camera,
             )
-            self._window.sent(self._seq)
+            self._window.sent(self._seq, time.monotonic())
             self._plan.sent(job, frame)
             if job is Job.KEYFRAME:
                 self._keyframe_from_s = time.monotonic() + KEYFRAME_EVERY_S

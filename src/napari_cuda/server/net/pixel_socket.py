@@ -20,8 +20,8 @@ log = logging.getLogger(__name__)
 AWAITED_S = 10.0
 """A viewer that comes back opens both sockets at once: so long the pixels wait for its session."""
 
-MOST_WAITING = 16
-"""Packets for a socket that nobody reads; the ack window allows two, each keyframe request as many more."""
+MOST_WAITING = 32
+"""Packets for a socket that nobody reads; the ack window allows eight at most, each keyframe request as many more."""
 
 
 class PixelStream(Protocol):
@@ -77,7 +77,8 @@ class PixelSocket:
         `show` asks for the present picture.
         """
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(viewer.seated.wait(), AWAITED_S)
+            async with asyncio.timeout(AWAITED_S):
+                await viewer.seated.wait()
         if viewer.seat is None:
             await close(self._socket, 1008, "the viewer's session is not open")
             return

@@ -10,7 +10,7 @@ import pytest
 from napari_cuda.protocol.digest import picture_hash
 from napari_cuda.protocol.packet import CameraPose, PacketHeader, unpack
 from napari_cuda.server.encode.viewer_stream import ViewerStream
-from napari_cuda.server.encode.window import WINDOW
+from napari_cuda.server.encode.window import SMALLEST
 from napari_cuda.server.frames import BufferPool, RenderedFrame
 from napari_cuda.server.metrics import ServerMetrics
 
@@ -70,7 +70,7 @@ def test_a_keyframe_asked_for_right_after_another_comes_by_itself(watched: Watch
 
 def test_a_stream_that_is_not_acknowledged_stops_at_its_window(watched: Watched) -> None:
     sent = []
-    for grey in range(WINDOW):
+    for grey in range(SMALLEST):
         assert watched.stream.wants_frame()
         watched.stream.offer(frame(grey))
         sent.append(watched.next().seq)
