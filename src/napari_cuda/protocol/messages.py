@@ -34,7 +34,7 @@ class Message(msgspec.Struct, frozen=True, tag_field="type"):
 
 
 class Hello(Message, frozen=True, tag="session.hello"):
-    """First message of a client; one that comes back shows its `resume_token` and the newest revision it heard of."""
+    """First message of a client; one that comes back shows its `resume_token`, and up to where it knows the scene."""
 
     versions: list[int]
     client: str
@@ -165,10 +165,9 @@ class ViewUpdate(Message, frozen=True, tag="view.update"):
 
 
 class SceneResumed(Message, frozen=True, tag="scene.resumed"):
-    """Instead of a snapshot: all that changed since the revision a returning client knows, each thing once.
+    """Instead of a snapshot: all that changed after the revision that a returning client knows, each thing once.
 
-    That revision is included, because the client may have heard half of it. A layer it has may be
-    added, and one it has not may be removed.
+    It may have heard more: a layer that it has may be added, and one that it has not may be removed.
     """
 
     revision: int

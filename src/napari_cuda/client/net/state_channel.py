@@ -39,8 +39,8 @@ class StateEvents:
 class StateChannel:
     """Drives the sans-I/O session of each connection. Owner: the "state-channel" thread; `post_intents` from the GUI's.
 
-    It keeps what a server needs to know a viewer that comes back: its token, and the newest revision
-    that was handed on. What the GUI thread has not taken yet it will take, in order.
+    It keeps what a server needs to know a viewer that comes back: its token, and the revision
+    up to which everything was handed on. What the GUI thread has not taken yet it will take, in order.
     """
 
     def __init__(self, client: str, events: StateEvents, post: Post, metrics: ClientMetrics) -> None:
@@ -152,7 +152,7 @@ class StateChannel:
             case _:
                 if isinstance(event, m.Welcome):
                     self._welcomed(event)
-                self._revision = max(self._revision, _revision_of(event))
+                self._revision = max(self._revision, _known_after(event))
                 self._queue(event)
 
     def _welcomed(self, welcome: m.Welcome) -> None:
@@ -186,10 +186,12 @@ class StateChannel:
             self._events.overflowed()
 
 
-def _revision_of(event: SessionEvent) -> int:
-    if isinstance(event, (m.SceneSnapshot, m.SceneResumed, m.Delta)):
+def _known_after(event: SessionEvent) -> int:
+    """Return the revision up to which everything is known, after a message of the scene."""
+    if isinstance(event, (m.SceneSnapshot, m.SceneResumed)):
         return event.revision
-    return 0
+    # Of its own revision more may follow. An ack proves nothing: it outlives deltas that a backlog had to drop.
+    return event.revision - 1 if isinstance(event, m.Delta) else 0
 
 
 class StateController:

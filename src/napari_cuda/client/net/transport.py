@@ -146,8 +146,7 @@ class SocketThread:
             pause_s = self._user.closed(await self._connection())
             if pause_s is None:
                 return
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._hurry.wait(), pause_s)
+            await _wait(self._hurry, pause_s)
 
     async def _connection(self) -> Ending:
         """Have one connection, until it is over or dropped."""
@@ -211,13 +210,19 @@ class SocketThread:
             self._news.clear()
             wait_s = self._user.ticked()
             while self._outgoing:
-                await asyncio.wait_for(socket.send(self._outgoing.popleft()), LONGEST_SEND_S)
+                async with asyncio.timeout(LONGEST_SEND_S):
+                    await socket.send(self._outgoing.popleft())
             if self._closing.is_set():
                 return
-            try:
-                await asyncio.wait_for(self._news.wait(), wait_s)
-            except TimeoutError:
-                continue
+            await _wait(self._news, wait_s)
+
+
+async def _wait(event: asyncio.Event, longest_s: float) -> None:
+    """Wait for an event, but not for ever."""
+    # Not wait_for: Python 3.11's swallows a cancellation that comes together with the event.
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(longest_s):
+            await event.wait()
 
 
 def _last_words(closed: ConnectionClosed) -> Ending:

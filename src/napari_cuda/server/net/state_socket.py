@@ -29,7 +29,7 @@ class SessionHost:
     server: str
     viewers: Viewers
     join: Callable[[str, int], None]
-    """Greet a viewer, who knows all before a revision (0: nothing)."""
+    """Greet a viewer, who knows the scene up to a revision (0: nothing)."""
     parted: Callable[[], None]
     submit: Callable[[str, m.Intent], None]
 

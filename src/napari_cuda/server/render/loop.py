@@ -108,7 +108,7 @@ class RenderLoop:
     def join(self, viewer: str, greeting: Sequence[m.ServerMessage], since: int = 0) -> None:
         """Send a viewer `greeting`, the scene and the thumbnails; deltas follow from there.
 
-        Of the scene it gets what changed in revision `since` and later, or the snapshot.
+        Of the scene it gets what changed after revision `since`, or the snapshot.
         """
         self._inbox.put(lambda: self._greet(viewer, greeting, since))
 

@@ -61,21 +61,21 @@ class SceneAuthority:
         )
 
     def since(self, revision: int) -> m.SceneResumed | None:
-        """Return what changed in `revision` and later, each thing once; None if that is not known (any more)."""
+        """Return what changed after `revision`, each thing once; None if that is not known (any more)."""
         history = self._history
         if not history.first <= revision <= self.revision:
             return None
         updates: list[m.Delta] = []
-        added = [state for layer, state in self._layers.items() if history.added[layer] >= revision]
-        removed = [layer for at, layer in history.removed if at >= revision]
+        added = [state for layer, state in self._layers.items() if history.added[layer] > revision]
+        removed = [layer for at, layer in history.removed if at > revision]
         values = history.changed(Scope.SCENE, self._scopes[Scope.SCENE], revision)
         if added or removed or values:
             updates.append(m.SceneUpdate(self.revision, added, removed, values))
         for layer, state in self._layers.items():
-            if history.added[layer] >= revision:
+            if history.added[layer] > revision:
                 continue
             values = history.changed(layer, state.values, revision)
-            spec = state.spec if history.placed.get(layer, 0) >= revision else None
+            spec = state.spec if history.placed.get(layer, 0) > revision else None
             if values or spec is not None:
                 updates.append(m.LayerUpdate(self.revision, layer, values, spec))
         for scope, update in _UPDATES.items():
@@ -131,7 +131,7 @@ class _History:
 
     def __init__(self) -> None:
         self.first = 1
-        """From this revision on every removal is remembered."""
+        """After this revision every removal is remembered."""
         self.added: dict[str, int] = {}
         self.placed: dict[str, int] = {}
         """Layer → when its geometry changed."""
@@ -158,9 +158,9 @@ class _History:
                 self._stamp(Scope.VIEW, values, revision)
 
     def changed(self, target: str, values: m.Values, revision: int) -> m.Values:
-        """Return those of `values` that changed in `revision` or later."""
+        """Return those of `values` that changed after `revision`."""
         stamps = self._values.get(target, {})
-        return {name: value for name, value in values.items() if stamps.get(name, 0) >= revision}
+        return {name: value for name, value in values.items() if stamps.get(name, 0) > revision}
 
     def _stamp(self, target: str, values: m.Values, revision: int) -> None:
         self._values.setdefault(target, {}).update(dict.fromkeys(values, revision))
@@ -170,7 +170,7 @@ class _History:
             for stamps in (self.added, self.placed, self._values):
                 stamps.pop(layer, None)
             if len(self.removed) == MOST_REMOVED:
-                self.first = self.removed[0][0] + 1
+                self.first = self.removed[0][0]
             self.removed.append((revision, layer))
 
 
