@@ -18,6 +18,7 @@ from gl_window import require_display
 from integration.conftest import Connect, Serve
 from integration.test_window import pump_until, qt, row_index
 from napari_cuda.client.headless import RemoteViewer
+from napari_cuda.client.playout.presenter import PlayoutMode
 from napari_cuda.client.qt.window import StreamedViewer
 from napari_cuda.server_process import ServerProcess
 
@@ -101,9 +102,17 @@ def test_play_advances_in_order_and_stops(window: StreamedViewer, there: RemoteV
     window.dims.events.current_step.connect(lambda event: steps.append(event.value[axis]))
     there.dims.events.current_step.connect(lambda event: steps_there.append(event.value[axis]))
     frames = window.metrics.counts()["frames_shown"]
+    presenter, modes = window._session.loop.presenter, set[PlayoutMode]()
+
+    def played_once() -> bool:
+        there.pump()  # else what it does not look at merges
+        modes.add(presenter.mode)
+        return len(steps) > nsteps + 2
+
     click(slider.play_button)
     assert pump_until(window, lambda: slider.play_button.property("playing") == "True")
-    assert pump_until(window, lambda: len(steps) > nsteps + 2)
+    assert pump_until(window, played_once)
+    assert PlayoutMode.FIXED in modes, "playback is to be even"
     click(slider.play_button)
     assert pump_until(window, lambda: slider.play_button.property("playing") == "False")
     window.sync(30)
@@ -116,6 +125,10 @@ def test_play_advances_in_order_and_stops(window: StreamedViewer, there: RemoteV
         # napari leaves out a step that comes before the last was drawn; but it never goes back.
         forward = [(b - a) % nsteps for a, b in itertools.pairwise(seen)]
         assert all(0 < step <= nsteps // 2 for step in forward), seen
+    window.layers["an image"].opacity = 0.9
+    assert presenter.mode is PlayoutMode.LATEST, "the hand waits for its picture"
+    window.layers["an image"].opacity = 1.0
+    window.sync(30)
 
 
 def click(widget: Any) -> None:
