@@ -231,7 +231,7 @@ def test_interrupted_while_streaming(start: Callable[..., Started], number: sign
         viewer.scene.camera.zoom = 1
         server.end(number)
         with pytest.raises(ConnectError) as said:
-            viewer.sync()
+            viewer.sync(timeout_s=1)
         assert "\n" not in str(said.value)
 
 

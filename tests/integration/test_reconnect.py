@@ -390,6 +390,7 @@ def test_a_token_that_nobody_has_is_a_new_viewer(server: ServerProcess) -> None:
         assert known.refusals(m.CameraIntent(known.next_intent(), {})) == {}
 
 
+@pytest.mark.slow
 def test_who_connects_and_says_nothing_costs_nobody(server: ServerProcess) -> None:
     with RawClient(server) as known, ExitStack() as crowd:
         silent = []

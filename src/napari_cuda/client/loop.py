@@ -68,7 +68,7 @@ class ClientStreamLoop:
             self.pipeline, self.metrics, lambda reason, at_s: self.link.pixels_lost(reason, at_s), host.post
         )
         self.link = ServerLink(config, host, mirror, state, self.receiver, self.metrics, client=client)
-        self.link.on_stream_config = lambda stream: self.presenter.set_frame_rate(stream.frame_rate)
+        self.link.on_stream_config = self._on_stream_config
         self.frame: SubmittedFrame | None = None
         """The newest picture taken; held as RENDERER until the next."""
         self._undrawn: PacketHeader | None = None
@@ -84,6 +84,8 @@ class ClientStreamLoop:
         if self.mux.submit(source, frame, time.perf_counter()):
             self.schedule_next_wake()
             self._go_on(frame.header)
+        elif source is self.mux.active:
+            self.metrics.count("dropped_stale")
 
     def _submit_unchanged(self, header: PacketHeader) -> None:
         """Decode thread: the newest picture is also that of a newer revision."""
@@ -143,11 +145,15 @@ class ClientStreamLoop:
     def unchanged(self, header: PacketHeader) -> None:
         """The server says that the newest picture is also that of a newer revision."""
         self.present()
+        newest = self._undrawn
+        if newest is None and self.frame is not None:
+            newest = self.frame.header
+        if newest is not None and not follows(header, newest):
+            return  # a picture that came after it was decoded meanwhile: what that says includes this
         if self._undrawn is None:
             self._shown(header)
-        elif follows(header, self._undrawn):
+        else:
             self._undrawn = header
-        # Else a picture that came after it was decoded meanwhile: what that says includes this.
 
     def drawn(self) -> None:
         """The newest picture is on screen: tell the server, so that the next may come."""
@@ -182,6 +188,10 @@ class ClientStreamLoop:
             self.frame = frame.detached()
             frame.release(LeaseRole.RENDERER)
 
+    def _on_stream_config(self, stream: m.StreamConfig) -> None:
+        self.presenter.set_frame_rate(stream.frame_rate)
+        self.warmup.set_frame_rate(stream.frame_rate)
+
     def _choose_mode(self, now_s: float) -> None:
         self.presenter.set_mode(self.policy.mode(now_s))
 
@@ -206,6 +216,7 @@ class ClientStreamLoop:
         self.schedule_next_wake()
         for intent in intents:
             if len(self._intent_times) < _MOST_TIMED_INTENTS:
-                self._intent_times[intent.intent] = now_s
+                # One that is sent again after a lost connection has been on its way since then.
+                self._intent_times.setdefault(intent.intent, now_s)
             self.metrics.count("intents_sent")
         self.link.send(intents)

@@ -98,3 +98,16 @@ def test_a_late_word_of_an_older_picture_takes_nothing_back() -> None:
     loop.drawn()
     assert loop.state.shown.revision == 5
     assert '"seq":9' in acks.sent[-1], "the server would wait for ever for the ack of 9"
+
+
+def test_a_late_word_is_not_told_where_pictures_are_shown_at_once() -> None:
+    """A script, or a hidden window: the newer picture is shown before the word of the older is looked at."""
+    loop, acks = loop_and_acks()
+    loop._host.request_draw = lambda: False
+    loop.presenter.submit(frame(7, revision=3), now_s=0.0)
+    loop.present()
+    loop.presenter.submit(frame(9, revision=5), now_s=0.0)
+    loop.unchanged(header(8, revision=4, kind=PacketKind.UNCHANGED))
+    assert ["seq" in text and text.rpartition(":")[2].strip("}") for text in acks.sent] == ["7", "9"]
+    loop.unchanged(header(10, revision=6, kind=PacketKind.UNCHANGED))
+    assert loop.state.shown.revision == 6

@@ -13,7 +13,7 @@ from napari_cuda.client.playout.frame import SubmittedFrame
 from napari_cuda.client.playout.gate import seq_distance
 from napari_cuda.client.playout.lease import LeaseRole
 from napari_cuda.client.playout.timing import PlayoutTiming
-from napari_cuda.protocol.packet import PacketHeader, PacketKind
+from napari_cuda.protocol.packet import PacketFlag, PacketHeader, PacketKind
 
 _EARLY_S = 0.05
 """A path may become this much shorter and pictures come as much earlier, until the offset is learned again."""
@@ -135,7 +135,7 @@ class FixedLatencyPresenter:
                 epoch=header.epoch,
                 revision=header.revision,
                 input_id=header.input_id,
-                flags=header.flags,
+                flags=header.flags | (newest.header.flags & PacketFlag.KEYFRAME),
             )
             self._waiting[-1] = replace(newest, header=says)
             return True

@@ -11,14 +11,19 @@ class WarmupPolicy:
     """Boosts the latency when the gate lifts and takes it back bit by bit. Pure. Owner: GUI thread.
 
     A decoder's first pictures after a keyframe take longer, a frame's time at most. So the latency
-    is at least one frame and 2 ms then, and returns to `base_s` over 0.75 s: no timer, whoever
-    draws asks for `latency_s`.
+    is a frame and 2 ms more then, and returns to `base_s` over 0.75 s: no timer, whoever draws asks
+    for `latency_s`.
     """
 
     def __init__(self, base_s: float, frame_rate: float) -> None:
         self._base_s = base_s
-        self._extra_s = min(max(1.0 / frame_rate + _MARGIN_S - base_s, 0.0), _MOST_EXTRA_S)
+        self._extra_s = 0.0
         self._until_s: float | None = None
+        self.set_frame_rate(frame_rate)
+
+    def set_frame_rate(self, frame_rate: float) -> None:
+        """Say how many pictures the server draws in a second at most."""
+        self._extra_s = min(1.0 / frame_rate + _MARGIN_S, _MOST_EXTRA_S)
 
     def gate_lifted(self, now_s: float) -> None:
         """A keyframe came: the decoder begins."""

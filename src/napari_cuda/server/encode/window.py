@@ -40,6 +40,8 @@ class AckWindow:
         self._measured_s = -math.inf
         self._regained = 0
         """The size from before the way is measured anew; 0 while it is not."""
+        self._forgotten = 0
+        """Packets that may still be ahead of what is sent now, though nobody will acknowledge them."""
         self._took_s: list[float] = []
         """What pictures took since the size was last looked at: two windows full at most."""
         self._held_back = False
@@ -66,13 +68,15 @@ class AckWindow:
 
     def sent(self, seq: int, now_s: float) -> None:
         """Note that packet `seq` left."""
-        self._in_flight.append(_Sent(seq, now_s, alone=len(self._in_flight) < SMALLEST))
+        ahead = len(self._in_flight) + self._forgotten
+        self._in_flight.append(_Sent(seq, now_s, alone=ahead < SMALLEST))
 
     def acked(self, seq: int, now_s: float) -> bool:
         """Note that packet `seq` was presented; False if it never was in flight."""
         done = next((index + 1 for index, sent in enumerate(self._in_flight) if sent.seq == seq), 0)
         if not done:
             return False
+        self._forgotten = 0
         self._held_back |= self.room == 0
         newest = self._in_flight[done - 1]
         self._in_flight = self._in_flight[done:]
@@ -83,6 +87,7 @@ class AckWindow:
 
     def reset(self) -> None:
         """Forget what is in flight: nobody will present it."""
+        self._forgotten += len(self._in_flight)
         self._in_flight.clear()
 
     def _measure(self, sent: _Sent, now_s: float) -> None:

@@ -96,6 +96,8 @@ class RenderLoop:
         self._inbox = Inbox()
         self._newest: RenderedFrame | None = None
         self._applied: dict[str, int] = {}
+        self._acks: dict[str, _PendingAck] = {}
+        """What the viewers are still to be told; outlives a turn that fails."""
         self._settled = _Settled()
         self._complaint = ""
 
@@ -150,11 +152,11 @@ class RenderLoop:
             self._states.broadcast([m.Error("render.failed", f"the server could not draw the scene: {line}")], {})
 
     def _turn(self) -> None:
-        acks = {} if self._hold_s() > 0 else self._run_inbox()
+        asked = self._hold_s() <= 0 and self._run_inbox()
         arrived = self._canvas.pump()
-        self._tell_changes(acks)
+        self._tell_changes()
         now_s = time.monotonic()
-        if acks:
+        if asked:
             self._pacing.asked(now_s)
         elif arrived:
             self._pacing.arrived()
@@ -181,9 +183,9 @@ class RenderLoop:
         """Seconds for which no more intents are taken: what was asked last is not shown yet."""
         return self._pacing.hold_s(time.monotonic(), loading=self._bridge.loading, damaged=self._canvas.needs_draw)
 
-    def _run_inbox(self) -> dict[str, _PendingAck]:
-        """Run what waits; return one ack per viewer, for the newest intent and all refusals."""
-        acks: dict[str, _PendingAck] = {}
+    def _run_inbox(self) -> bool:
+        """Run what waits; True if there were intents. Each viewer's ack is for the newest, and all refusals."""
+        asked = False
         for entry in coalesce(self._inbox.take()):
             if not isinstance(entry, ViewerIntent):
                 try:
@@ -193,11 +195,12 @@ class RenderLoop:
                 continue
             refused = self._apply(entry.viewer, entry.intent)
             target = m.target_of(entry.intent)
-            ack = acks.setdefault(entry.viewer, _PendingAck())
+            ack = self._acks.setdefault(entry.viewer, _PendingAck())
             ack.intent = self._applied[entry.viewer] = entry.intent.intent
             ack.refused += [m.Refusal(target, name, reason) for name, reason in refused.items()]
             self._metrics.count("intents_applied")
-        return acks
+            asked = True
+        return asked
 
     def _apply(self, viewer: str, intent: m.Intent) -> dict[str, str]:
         """Apply an intent; a viewer gets its answer whatever a layer or plugin raises."""
@@ -212,17 +215,18 @@ class RenderLoop:
             return dict.fromkeys(getattr(intent, "values", {}) or ("intent",), reason)
 
     def _greet(self, viewer: str, greeting: Sequence[m.ServerMessage], since: int) -> None:
-        self._tell_changes({})
+        self._tell_changes()
         self._applied.setdefault(viewer, 0)
         scene = self._authority.since(since) or self._authority.snapshot()
         self._states.deliver(viewer, [*greeting, scene, *self._bridge.thumbnails(every=True)])
 
-    def _tell_changes(self, acks: Mapping[str, _PendingAck]) -> None:
+    def _tell_changes(self) -> None:
         """Tell the viewers what changed, and then the senders that their intents are done: one hand-over."""
         deltas = self._authority.commit(self._bridge.observe())
-        if deltas or acks:
+        if deltas or self._acks:
             revision = self._authority.revision
-            self._states.broadcast(deltas, {viewer: ack.at(revision) for viewer, ack in acks.items()})
+            self._states.broadcast(deltas, {viewer: ack.at(revision) for viewer, ack in self._acks.items()})
+            self._acks = {}
 
     def _tell_thumbnails(self) -> None:
         """Once the picture is at rest: while a slider moves, each step would cost every layer one."""
