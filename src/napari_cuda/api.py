@@ -49,7 +49,8 @@ def connect(
     Without: the same viewer model for scripts, with `sync()`, `screenshot()` and `close()`.
     `metrics_port` serves what this client counts and times to Prometheus, on this machine only (0: any free port).
     Raises ConfigError for an address that is none, ConnectError if the server cannot be
-    reached or refuses us, StartupError for a window without a display or a port that is taken.
+    reached or refuses us, StartupError for a window without a display or a `metrics_port` that is
+    taken (one that comes from the environment is done without, with a warning).
     """
     from napari_cuda.client.config import ClientConfig  # noqa: PLC0415 -- the client extra may be absent
 
@@ -58,6 +59,7 @@ def connect(
         url,
         token=token or (own.token.get_secret_value() if own.token else None),
         metrics_port=own.metrics_port if metrics_port is None else metrics_port,
+        metrics_optional=metrics_port is None,  # a port for all clients of this machine: one of them has it
         decoder=own.decoder,
         gl_safe=own.vt_gl_safe,
     )

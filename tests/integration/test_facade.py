@@ -22,6 +22,8 @@ from napari_cuda.client.playout.frame import SubmittedFrame
 from napari_cuda.client.qt.facade import HUD_SHORTCUT, PresenterFacade
 from napari_cuda.client.qt.gl_renderer import GLRenderer
 from napari_cuda.protocol import messages as m
+from offline_window import OfflineWindow, decoded
+from pictures import noisy_pan
 
 
 class Stream:
@@ -65,7 +67,7 @@ class Show:
         """Show a frame the way the stream does; return the canvas, (H, W, 3) uint8."""
         self.stream.frame = frame
         shown = self.stream.shown
-        assert self.facade.request_draw()
+        assert process_until(self.facade.request_draw), "a window just opened is exposed a moment later"
         assert process_until(lambda: self.stream.shown > shown)
         return np.ascontiguousarray(self.viewer.screenshot(canvas_only=True, flash=False)[..., :3])
 
@@ -208,6 +210,17 @@ def test_a_playing_slider_waits_for_the_picture_that_includes_its_step(show: Sho
     assert show.viewer.dims._play_ready
 
 
+def test_a_playing_slider_does_not_wait_for_a_step_of_another_viewer(show: Show) -> None:
+    show.facade.dispatch([m.DimsIntent(7, {"point": [1.0]})])
+    show.viewer.dims._play_ready = False
+    show.facade.viewer_renewed()
+    assert show.viewer.dims._play_ready, "the picture of the step before may never come"
+    show.facade.dispatch([m.DimsIntent(1, {"point": [2.0]})])
+    show.viewer.dims._play_ready = False
+    show.facade.presented(replace(exact_frame(show.noise()).header, input_id=1))
+    assert show.viewer.dims._play_ready
+
+
 def test_a_picture_waits_from_its_announcement_until_it_is_drawn(show: Show) -> None:
     show.stream.frame = exact_frame(show.noise())
     assert show.facade.waiting_since_s is None
@@ -231,6 +244,28 @@ def test_a_hidden_window_draws_nothing_and_keeps_nothing_waiting(show: Show) -> 
     assert np.array_equal(show.present(exact_frame(show.noise(1))), show.noise(1))
 
 
+def test_a_canvas_squeezed_to_nothing_stalls_nothing() -> None:
+    size = (160, 120)
+    pictures = decoded(noisy_pan(4, size))
+    window = OfflineWindow(size)
+    assert window.show(pictures[0], size)
+    window.canvas.setFixedHeight(0)
+    assert window.show(pictures[1], size), "acknowledged though nothing can be drawn"
+    window.canvas.setFixedHeight(size[1])
+    assert process_until(lambda: not window.canvas.visibleRegion().isEmpty())
+    assert window.show(pictures[2], size)
+    request = window.host.facade.request_draw
+
+    def squeezed_after_it() -> bool:
+        announced = request()
+        window.canvas.setFixedHeight(0)
+        return announced
+
+    window.host.facade.request_draw = squeezed_after_it
+    assert window.show(pictures[3], size), "the monitor looks after what was announced and never drawn"
+    window.close()
+
+
 # --- contexts -------------------------------------------------------------------------------
 
 
@@ -240,7 +275,7 @@ def test_the_canvas_may_move_to_another_window_and_back(show: Show) -> None:
     show.facade.adapter.make_current()
     before = gl_objects()
     viewer_widget = show.viewer.window._qt_viewer
-    home = show.window.takeCentralWidget()
+    home = show.window.centralWidget()
     for _ in range(3):
         other = QWidget()
         QVBoxLayout(other).addWidget(viewer_widget)
@@ -250,9 +285,7 @@ def test_the_canvas_may_move_to_another_window_and_back(show: Show) -> None:
         grey = np.full((60, 60, 3), 90, np.uint8)
         shown = show.present(exact_frame(grey))
         assert (shown[shown.shape[0] // 2, shown.shape[1] // 2] == 90).all()
-        viewer_widget.setParent(None)
-        show.window.setCentralWidget(home if home is viewer_widget else viewer_widget)
-        viewer_widget.show()
+        home.layout().addWidget(viewer_widget)
         other.deleteLater()
         assert process_until(lambda: show.canvas.isVisible())
         assert np.array_equal(show.present(exact_frame(show.noise(3))), show.noise(3))

@@ -10,15 +10,16 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 from OpenGL import GL
+from OpenGL.error import GLError
 
 from gl_window import Window, exact_frame, frame_of, padded, rgb_reference, yuv_frame
 from napari_cuda.client.playout.frame import SubmittedFrame
 from napari_cuda.client.playout.lease import FrameLease, LeaseLedger, LeaseRole, UseAfterReleaseError
 from napari_cuda.client.playout.picture import ColorSpec, YuvPicture
 from napari_cuda.client.playout.surface import Surface, SurfaceKind
-from napari_cuda.client.qt import gl_objects
+from napari_cuda.client.qt import gl_objects, gl_renderer, yuv_shader
 from napari_cuda.client.qt.gl_renderer import GLRenderer
-from napari_cuda.protocol.errors import StreamError
+from napari_cuda.protocol.errors import StartupError, StreamError
 
 COLOR = ColorSpec("bt709", True)
 WIDTH, HEIGHT = 206, 130
@@ -183,6 +184,10 @@ def bound(use: Use) -> GLRenderer:
     return use({SurfaceKind.CUDA: TestBinder(rectangle=False)})
 
 
+def failing_gl() -> None:
+    raise GLError(GL.GL_OUT_OF_MEMORY)
+
+
 def released_by_decoder(pool: Pool, seed: int) -> tuple[SubmittedFrame, Callable[[], None]]:
     frame = pool.frame(picture(seed), SurfaceKind.CUDA)
     return frame, lambda: frame.release(LeaseRole.DECODER)
@@ -244,6 +249,50 @@ def test_a_surface_that_cannot_be_bound_is_downloaded_from_then_on(
     assert len([record for record in caplog.records if "no such surface" in record.getMessage()]) == 1
 
 
+def test_a_surface_whose_shader_does_not_compile_is_downloaded(
+    window: Window, bound: GLRenderer, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def compile_for_this_driver(fragment: str, planes: int) -> gl_objects.Program:
+        if fragment == yuv_shader.FRAGMENT_NV12:
+            raise StartupError("the driver cannot compile it")
+        return gl_objects.Program(fragment, planes)
+
+    monkeypatch.setattr(gl_renderer, "Program", compile_for_this_driver)
+    frame = pool.frame(picture(1), SurfaceKind.CUDA)
+    assert error(window.show(frame, AT), picture(1)) <= 2
+    assert bound.uploads == 1
+
+
+def test_a_picture_whose_predecessor_cannot_be_fenced_is_refused_and_let_go_of(
+    window: Window, bound: GLRenderer, pool: Pool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    frame, release = released_by_decoder(pool, 1)
+    window.show(frame, AT)
+    release()
+    monkeypatch.setattr(gl_renderer, "Fence", failing_gl)
+    frame, release = released_by_decoder(pool, 2)
+    assert error(window.show(frame, AT), picture(1)) <= 2
+    release()
+    assert pool.live == 1
+    assert "the video cannot be drawn: OpenGL refused" in caplog.text
+
+
+def test_closing_lets_go_of_everything_though_opengl_fails(
+    window: Window, bound: GLRenderer, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    SlowGpu(monkeypatch)
+    for seed in range(2):
+        frame, release = released_by_decoder(pool, seed)
+        window.show(frame, AT)
+        release()
+    window.frame = None
+    window.adapter.make_current()
+    with monkeypatch.context() as broken:
+        broken.setattr(gl_objects.GL, "glFinish", failing_gl)
+        bound.close()
+    assert pool.live == 0
+
+
 def test_closing_lets_go_of_everything(
     window: Window, bound: GLRenderer, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -302,3 +351,18 @@ def test_a_lost_context_costs_an_upload_and_no_picture(window: Window, use: Use,
     assert pool.live == 1
     assert error(window.show(frame, AT), picture(1)) <= 2
     assert renderer.uploads == 2
+
+
+def test_a_picture_that_a_new_context_refuses_does_not_keep_the_next_one_away(
+    window: Window, use: Use, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> YuvPicture:
+        raise StreamError("its device is gone")
+
+    renderer = use()
+    lost, next_one = pool.frame(picture(1)), pool.frame(picture(2))
+    window.show(lost, AT)
+    window.adapter.make_current()
+    renderer.lose_context()
+    monkeypatch.setattr(lost.picture.surface, "planes", refuse)
+    assert error(window.show(next_one, AT), picture(2)) <= 2

@@ -36,7 +36,9 @@ def read(url: str) -> dict[tuple[str, str], float]:
     }
 
 
-def test_a_client_serves_what_it_counts_and_times(server: ServerProcess) -> None:
+def test_a_client_serves_what_it_counts_and_times(
+    server: ServerProcess, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -53,6 +55,10 @@ def test_a_client_serves_what_it_counts_and_times(server: ServerProcess) -> None
         assert {name for family, name in found if family == "events_total"} == set(METRICS.names(Kind.EVENT))
         with pytest.raises(StartupError, match=f"cannot serve metrics on port {port}: Address already in use"):
             napari_cuda.connect(server.connect_url, window=False, metrics_port=port)
+        # A port from the environment is for the first client of this machine; the others go without.
+        monkeypatch.setenv("NAPARI_CUDA_METRICS_PORT", str(port))
+        napari_cuda.connect(server.connect_url, window=False).close()
+        assert f"cannot serve metrics on port {port}: Address already in use" in caplog.text
     with pytest.raises(urllib.error.URLError, match="refused"):
         read(url)
 

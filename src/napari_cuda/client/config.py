@@ -20,6 +20,8 @@ class ClientConfig:
     connect_timeout_s: float = 10.0
     metrics_port: int | None = None
     """Where this client's own metrics are served, on loopback; None: nowhere."""
+    metrics_optional: bool = False
+    """Whether to go on without them if that port is taken."""
     decoder: DecoderName = "auto"
     gl_safe: bool = True
     """Whether a decoder's surface is held until the GPU has read it."""
@@ -31,6 +33,7 @@ class ClientConfig:
         *,
         token: str | None = None,
         metrics_port: int | None = None,
+        metrics_optional: bool = False,
         decoder: DecoderName = "auto",
         gl_safe: bool = True,
     ) -> ClientConfig:
@@ -52,6 +55,7 @@ class ClientConfig:
             base=f"{_SCHEMES[parts.scheme]}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}",
             token=found,
             metrics_port=metrics_port,
+            metrics_optional=metrics_optional,
             decoder=decoder,
             gl_safe=gl_safe,
         )

@@ -52,8 +52,8 @@ class RemoteViewer(Connected, ViewerModel):
 class HeadlessHost:
     """The loop's host in a script: calls wait in a mailbox until the script lets them run.
 
-    Owner: the script's thread. Bound: at most the ack window of pictures plus the state
-    messages, which the server replaces by a snapshot when nobody reads.
+    Owner: the script's thread. Bound: the ack window of pictures, and one call of each channel,
+    which keeps what it has to tell until the script takes it.
     """
 
     def __init__(self) -> None:
@@ -90,6 +90,9 @@ class HeadlessHost:
     def notify(self, text: str) -> None:
         """Tell the script's log."""
         log.warning("%s", text)
+
+    def viewer_renewed(self) -> None:
+        """No slider plays here."""
 
     def show_state(self, text: str | None) -> None:
         """No picture to show it over; the log has it."""

@@ -11,7 +11,8 @@ from napari_cuda.client.config import ClientConfig
 from napari_cuda.client.loop_state import ClientLoopState, LoopPhase
 from napari_cuda.client.mirror.viewer_mirror import ViewerMirror
 from napari_cuda.client.net.pixel_receiver import PixelReceiver, ReceiveController
-from napari_cuda.client.net.state_channel import ConnectionLost, StateChannel, StateController, StateEvents
+from napari_cuda.client.net.state_channel import StateChannel, StateController, StateEvents
+from napari_cuda.client.net.transport import ConnectionLost
 from napari_cuda.client.telemetry import ClientMetrics
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.packet import PacketHeader
@@ -32,6 +33,9 @@ class Voice(Protocol):
 
     def show_state(self, text: str | None) -> None:
         """Show one line about the connection over the picture; None takes it away."""
+
+    def viewer_renewed(self) -> None:
+        """The server made another viewer for this one: intents are numbered from the start again."""
 
 
 class ServerLink:
@@ -75,6 +79,10 @@ class ServerLink:
 
     def stop(self, deadline: Deadline) -> bool:
         """Leave the server and end both threads; False if one did not end in time."""
+        # Both first: on a dead link each closing handshake takes its whole time.
+        self._states.leave()
+        if self._pixels is not None:
+            self._pixels.request_close()
         ended = self._pixels is None or self._pixels.stop(deadline.left_s())
         return self._states.stop(deadline.left_s()) and ended
 
@@ -89,13 +97,15 @@ class ServerLink:
         if self._lost_s is not None:
             self._look_whether_all_is_well(self._lost_s)
 
-    def pixels_lost(self, reason: str, at_s: float) -> None:
-        """The pixel socket is gone; it is opened again."""
-        if self._state.phase is LoopPhase.STREAMING:
-            log.warning("no pictures: %s", reason)
-            self._lost_s = at_s
-            self._voice.show_state(f"No new pictures: {reason}. Trying again …")
-            self._look_whether_all_is_well(at_s)
+    def pixels_lost(self, lost: ConnectionLost) -> None:
+        """The pixel socket is gone; it is opened again unless that is final, which ends the session."""
+        if lost.final and self._state.phase is not LoopPhase.STOPPED:
+            self._end(f"no more pictures can be received: {lost.reason}")
+        elif self._state.phase is LoopPhase.STREAMING:
+            log.warning("no pictures: %s", lost.reason)
+            self._lost_s = lost.at_s
+            self._voice.show_state(f"No new pictures: {lost.reason} — trying again …")
+            self._look_whether_all_is_well(lost.at_s)
 
     def _look_whether_all_is_well(self, lost_s: float) -> None:
         header, receiver = self._newest, self._receiver
@@ -134,9 +144,11 @@ class ServerLink:
         elif welcome.viewer == known.viewer:
             control.resume(welcome.taken)
         elif welcome.session == known.session:
+            self._voice.viewer_renewed()
             if dropped := control.rejoin():
                 self._voice.notify(f"The connection was away for too long; actions that may be lost: {dropped}")
         else:
+            self._voice.viewer_renewed()
             dropped = control.begin_anew()
             self._state.shown.begin_anew(self._receiver.epoch)
             lost = f"; changes made meanwhile that are not in it: {dropped}" if dropped else ""
@@ -163,6 +175,7 @@ class ServerLink:
         self._wanted_revision = self._state.control.revision
         if self._lost_s is not None:
             self._metrics.count("reconnects")
+            self._voice.show_state("Connected again; waiting for the picture …")
             self._look_whether_all_is_well(self._lost_s)
 
     def _on_overflow(self) -> None:
@@ -182,7 +195,7 @@ class ServerLink:
         self._lost_s = lost.at_s
         if self._pixels is not None:
             self._pixels.drop_older(lost.at_s)
-        self._voice.show_state(f"Disconnected: {lost.reason}. Trying again …")
+        self._voice.show_state(f"Disconnected: {lost.reason} — trying again …")
 
     def _end(self, reason: str) -> None:
         self._state.advance("closed")

@@ -14,7 +14,7 @@ from napari_cuda.client.loop_state import ClientLoopState, LoopPhase
 from napari_cuda.client.mirror.viewer_mirror import ViewerMirror
 from napari_cuda.client.net.pixel_receiver import PixelReceiver
 from napari_cuda.client.playout.frame import SubmittedFrame
-from napari_cuda.client.playout.lease import LeaseLedger, LeaseRole
+from napari_cuda.client.playout.lease import FrameLease, LeaseLedger, LeaseRole
 from napari_cuda.client.playout.picture import ExactPicture
 from napari_cuda.client.playout.policy import PlayoutPolicy
 from napari_cuda.client.playout.presenter import FixedLatencyPresenter, PlayoutMode, follows
@@ -22,6 +22,7 @@ from napari_cuda.client.playout.source_mux import Source, SourceMux
 from napari_cuda.client.playout.warmup import WarmupPolicy
 from napari_cuda.client.telemetry import ClientMetrics
 from napari_cuda.protocol import messages as m
+from napari_cuda.protocol.errors import StreamError
 from napari_cuda.protocol.packet import PacketHeader
 
 _MOST_TIMED_INTENTS = 1024
@@ -64,9 +65,7 @@ class ClientStreamLoop:
         )
         self.pipeline = open_pipeline(config.decoder, outlets, self.leases, self._on_fallback)
         self.mux.switch(self.pipeline.source, time.perf_counter())
-        self.receiver = PixelReceiver(
-            self.pipeline, self.metrics, lambda reason, at_s: self.link.pixels_lost(reason, at_s), host.post
-        )
+        self.receiver = PixelReceiver(self.pipeline, self.metrics, lambda lost: self.link.pixels_lost(lost), host.post)
         self.link = ServerLink(config, host, mirror, state, self.receiver, self.metrics, client=client)
         self.link.on_stream_config = self._on_stream_config
         self.frame: SubmittedFrame | None = None
@@ -139,7 +138,12 @@ class ClientStreamLoop:
         """Draw the newest picture with `paint`; called whenever the canvas is drawn."""
         began_s = time.perf_counter()
         self.presenter.set_latency(self.warmup.latency_s(began_s))
-        paint(self.frame)
+        try:
+            paint(self.frame)
+        except StreamError as error:
+            if self.frame is not None and isinstance(self.frame.picture, FrameLease):
+                self.pipeline.give_up(error)
+            raise
         self.metrics.observe("draw", time.perf_counter() - began_s)
 
     def unchanged(self, header: PacketHeader) -> None:
@@ -180,12 +184,11 @@ class ClientStreamLoop:
         self._host.presented(header)
 
     def let_go(self) -> None:
-        """The pipelines have ended: keep the picture on screen in memory of its own, release all leases."""
+        """The pipelines have ended: release all leases; the renderer has its own hold on what it shows."""
         self.mux.close()
         self.warmup.reset()
         frame, self.frame = self.frame, None
         if frame is not None:
-            self.frame = frame.detached()
             frame.release(LeaseRole.RENDERER)
 
     def _on_stream_config(self, stream: m.StreamConfig) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -19,6 +20,9 @@ from napari_cuda.protocol.errors import StartupError
 from napari_cuda.worker import Worker
 
 log = logging.getLogger(__name__)
+
+_LOOK_S = 0.2
+"""How often the thread looks whether it is to end."""
 
 _BOUNDS = (*map(str, BUCKETS_S), "+Inf")
 
@@ -67,7 +71,8 @@ class MetricsEndpoint:
             raise StartupError(
                 f"cannot serve metrics on port {port}: {reason}. Choose another with --metrics-port (0: any free port)"
             ) from None
-        self._worker = Worker("metrics", lambda _stop: self._server.serve_forever(), wake=self._server.shutdown)
+        self._server.timeout = _LOOK_S
+        self._worker = Worker("metrics", self._serve)
         self._worker.start()
         log.info("metrics on %s", self.url)
 
@@ -76,16 +81,21 @@ class MetricsEndpoint:
         """Where the metrics are."""
         return f"http://127.0.0.1:{self._server.server_port}/metrics"
 
-    def stop(self) -> None:
-        """Close the port and end the thread."""
-        self._worker.stop()
+    def stop(self, deadline_s: float = 5.0) -> bool:
+        """Close the port and end the thread; False if that did not end in time."""
+        ended = self._worker.stop(deadline_s)
         self._server.server_close()
+        return ended
+
+    def _serve(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            self._server.handle_request()
 
 
 def _handler(metrics: ClientMetrics) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         # A scraper that connects and says nothing must not keep out the others.
-        timeout = 5.0
+        timeout = 1.0
 
         def do_GET(self) -> None:
             if self.path.partition("?")[0] != "/metrics":

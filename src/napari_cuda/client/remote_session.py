@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Protocol
 
@@ -18,7 +19,9 @@ from napari_cuda.client.mirror.viewer_mirror import MirrorHost, ViewerMirror
 from napari_cuda.client.playout.picture import ExactPicture
 from napari_cuda.client.telemetry import ClientMetrics
 from napari_cuda.protocol import messages as m
-from napari_cuda.protocol.errors import ConnectError
+from napari_cuda.protocol.errors import ConnectError, StartupError
+
+log = logging.getLogger(__name__)
 
 
 class SessionHost(Host, MirrorHost, Protocol):
@@ -49,17 +52,16 @@ class RemoteSession:
         send = dispatch or (lambda intents: self.loop.send(intents))
         self.mirror = ViewerMirror(viewer, state, host, send=send, own_canvas=own_canvas)
         self.loop = ClientStreamLoop(config, host, self.mirror, state, client=client)
-        self._metrics_port = config.metrics_port
+        self._config = config
         self._endpoint: MetricsEndpoint | None = None
         self._host = host
 
     def open(self, timeout_s: float) -> None:
         """Connect and wait for the scene; ConnectError in one line if that fails.
 
-        StartupError if the port of the metrics is taken.
+        StartupError if the port of the metrics is taken and they are not optional.
         """
-        if self._metrics_port is not None:
-            self._endpoint = MetricsEndpoint(self.metrics, self._metrics_port)
+        self._serve_metrics()
         start_loop(self.loop)
         state = self.loop.state
         settled = self._host.wait_until(lambda: state.phase in (LoopPhase.STREAMING, LoopPhase.STOPPED), timeout_s)
@@ -126,6 +128,18 @@ class RemoteSession:
             self._endpoint.stop()
             self._endpoint = None
         self._host.close()
+        if self.loop.leases.live:
+            log.error("%d decoded surfaces were not given back", self.loop.leases.live)
+
+    def _serve_metrics(self) -> None:
+        if self._config.metrics_port is None:
+            return
+        try:
+            self._endpoint = MetricsEndpoint(self.metrics, self._config.metrics_port)
+        except StartupError as error:
+            if not self._config.metrics_optional:
+                raise
+            log.warning("%s", error)
 
     def _wait(self, done: Callable[[], bool], timeout_s: float, otherwise: str) -> None:
         state = self.loop.state
@@ -168,5 +182,5 @@ class Connected:
         self._session.pump(timeout_s)
 
     def leave(self) -> None:
-        """Leave the server; a window that is still there keeps the last picture."""
+        """Leave the server; a window that is still there shows no picture any more."""
         self._session.close()

@@ -27,6 +27,7 @@ _MOST_CHUNKS = 256
 _KERNEL_BUFFER_BYTES = 65_536
 """What the kernel may take off a sender's hands before the model sees it; its default is megabytes."""
 _LONGEST_CALL_S = 10.0
+_ACCEPT_PAUSE_S = 0.1
 
 
 class NetSim:
@@ -130,7 +131,12 @@ class NetSim:
 
     async def _accept(self, up: Bottleneck, down: Bottleneck) -> None:
         while True:
-            client, _ = await self._event_loop.sock_accept(self._listening)
+            try:
+                client, _ = await self._event_loop.sock_accept(self._listening)
+            except OSError as error:  # it was gone already, or we have too many open files: others may still come
+                log.warning("a connection could not be taken: %s", error)
+                await asyncio.sleep(_ACCEPT_PAUSE_S)
+                continue
             if self._cut:
                 _kill(client)
                 continue

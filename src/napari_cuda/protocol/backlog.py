@@ -29,6 +29,8 @@ class MessageBacklog(Generic[T]):
 
     def __init__(self) -> None:
         self._waiting: deque[T] = deque()
+        self.limit = MOST_WAITING
+        """As many may wait; more after a snapshot, which each of its layers follows with a thumbnail."""
         self.overflowed = False
         """Set when the backlog was dropped, until a snapshot comes: the owner must ask for one."""
 
@@ -40,12 +42,20 @@ class MessageBacklog(Generic[T]):
         if isinstance(message, m.SceneSnapshot):
             self._drop_state()
             self.overflowed = False
+            self.limit = MOST_WAITING + len(message.layers)
         elif self.overflowed and _superseded_by_snapshot(message):
             return
         self._append(message)
-        if len(self._waiting) > MOST_WAITING:
+        if len(self._waiting) > self.limit:
             self._drop_state()
             self.overflowed = True
+
+    def renew(self, message: T) -> None:
+        """Queue a message, in place of the newest one if that is of the same kind."""
+        if self._waiting and type(self._waiting[-1]) is type(message):
+            self._waiting[-1] = message
+        else:
+            self.put(message)
 
     def take(self) -> T | None:
         """Return and remove the oldest message, or None."""

@@ -10,10 +10,12 @@ from napari_cuda.client import link as link_module
 from napari_cuda.client.config import ClientConfig
 from napari_cuda.client.link import ServerLink
 from napari_cuda.client.loop_state import ClientLoopState, LoopPhase
-from napari_cuda.client.net.state_channel import ConnectionLost
+from napari_cuda.client.net.state_channel import StateChannel, StateController
+from napari_cuda.client.net.transport import ConnectionLost
 from napari_cuda.client.telemetry import ClientMetrics
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.packet import PacketHeader, PacketKind
+from napari_cuda.worker import Deadline
 from replica import layer
 
 FIRST = m.Welcome(1, "S1", "V1", "server", 2.0, "secret", 0)
@@ -27,6 +29,7 @@ class Desk:
     def __init__(self) -> None:
         self.said: list[str] = []
         self.banner: str | None = None
+        self.renewals = 0
         self.pixels: list[str] = []
         self.state = ClientLoopState()
         self.metrics = ClientMetrics()
@@ -42,6 +45,9 @@ class Desk:
 
     def show_state(self, text: str | None) -> None:
         self.banner = text
+
+    def viewer_renewed(self) -> None:
+        self.renewals += 1
 
     # the mirror
     def handle(self, message: object) -> None:
@@ -84,6 +90,10 @@ class Pixels:
     def request_close(self) -> None:
         self._asked.append("close")
 
+    def stop(self, _deadline_s: float) -> bool:
+        self._asked.append("join")
+        return True
+
 
 @pytest.fixture
 def desk(monkeypatch: pytest.MonkeyPatch) -> Desk:
@@ -104,10 +114,11 @@ def test_a_loss_is_shown_until_a_picture_of_what_is_new(desk: Desk) -> None:
     desk.show(5)
     desk.happen(LOST)
     assert (desk.state.phase, desk.state.trouble) == (LoopPhase.RECONNECTING, "the cable was pulled")
-    assert desk.banner == "Disconnected: the cable was pulled. Trying again …"
+    assert desk.banner == "Disconnected: the cable was pulled — trying again …"
     assert not desk.state.control.ready
     desk.happen(FIRST, m.SceneResumed(7, []))
     assert desk.pixels[-2:] == ["drop older than 10", "follow V1"]
+    assert desk.banner == "Connected again; waiting for the picture …"
     assert (desk.state.phase, desk.state.trouble) == (LoopPhase.STREAMING, "")
     desk.show(9)
     assert desk.banner, "it came on the old connection"
@@ -117,6 +128,7 @@ def test_a_loss_is_shown_until_a_picture_of_what_is_new(desk: Desk) -> None:
     desk.show(7)
     assert desk.banner is None
     assert desk.said == []
+    assert desk.renewals == 0
     counts = desk.metrics.counts()
     assert (counts["connections_lost"], counts["reconnects"]) == (1, 1)
 
@@ -140,6 +152,7 @@ def test_a_server_that_forgot_the_viewer_is_told_of_if_something_was_dropped(des
     desk.happen(LOST, m.Welcome(1, "S1", "V2", "server", 2.0, "other", 0), SNAPSHOT)
     assert desk.pixels[-1] == "follow V2"
     assert desk.said == ["The connection was away for too long; actions that may be lost: 1"]
+    assert desk.renewals == 1, "its intents are numbered from the start again"
     assert desk.state.control.known("camera") == {"zoom": 2}
 
 
@@ -149,6 +162,7 @@ def test_another_session_begins_anew(desk: Desk) -> None:
     assert desk.said == [
         "The server was started anew: this is another session; changes made meanwhile that are not in it: 2"
     ]
+    assert desk.renewals == 1
     assert (desk.state.shown.revision, desk.state.shown.past_epoch) == (0, 3)
     assert desk.state.control.known("camera") == {"zoom": 1}
 
@@ -163,9 +177,28 @@ def test_an_end_is_for_good(desk: Desk) -> None:
 
 
 def test_lost_pixels_are_lost_pictures_only(desk: Desk) -> None:
-    desk.link.pixels_lost("the socket was closed", 10.0)
-    assert desk.banner == "No new pictures: the socket was closed. Trying again …"
+    desk.link.pixels_lost(ConnectionLost("the socket was closed", 10.0, final=False))
+    assert desk.banner == "No new pictures: the socket was closed — trying again …"
     assert desk.state.phase is LoopPhase.STREAMING
     desk.epoch, desk.opened_s = 1, 11.0
     desk.show(5)
     assert desk.banner is None
+
+
+def test_a_receiver_that_failed_ends_the_session(desk: Desk) -> None:
+    desk.link.pixels_lost(ConnectionLost("ValueError: oops", 10.0, final=True))
+    assert desk.state.phase is LoopPhase.STOPPED
+    assert desk.banner == "Disconnected: no more pictures can be received: ValueError: oops"
+    desk.link.pixels_lost(ConnectionLost("ValueError: oops", 11.0, final=True))
+    assert len(desk.said) == 1
+
+
+def test_both_sockets_are_asked_to_close_before_either_is_waited_for(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for doing in ("say_goodbye", "request_close", "stop"):
+        owner = StateChannel if doing == "say_goodbye" else StateController
+        monkeypatch.setattr(owner, doing, lambda *_, doing=doing: desk.pixels.append(f"state: {doing}") or True)
+    desk.pixels.clear()
+    assert desk.link.stop(Deadline(5))
+    assert desk.pixels == ["state: say_goodbye", "state: request_close", "close", "join", "state: stop"]

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 
 from napari_cuda.client.config import ClientConfig
 from napari_cuda.client.loop import ClientStreamLoop
 from napari_cuda.client.loop_state import ClientLoopState
 from napari_cuda.client.playout.frame import SubmittedFrame
-from napari_cuda.client.playout.picture import ExactPicture
+from napari_cuda.client.playout.lease import FrameLease, LeaseRole
+from napari_cuda.client.playout.picture import ColorSpec, ExactPicture, YuvPicture
+from napari_cuda.client.playout.surface import SurfaceKind
+from napari_cuda.protocol.errors import StreamError
 from napari_cuda.protocol.packet import PacketFlag, PacketHeader, PacketKind
 
 
@@ -31,6 +35,18 @@ class Screen:
 
     def notify(self, text: str) -> None:
         """Nobody reads."""
+
+
+class GoneSurface:
+    """A surface on a device that was lost."""
+
+    kind, pts, handle, color = SurfaceKind.CUDA, 0, 0, ColorSpec()
+
+    def planes(self) -> YuvPicture:
+        raise StreamError("its device is gone")
+
+    def close(self) -> None:
+        """Nothing to give back."""
 
 
 class Acks:
@@ -111,3 +127,34 @@ def test_a_late_word_is_not_told_where_pictures_are_shown_at_once() -> None:
     assert ["seq" in text and text.rpartition(":")[2].strip("}") for text in acks.sent] == ["7", "9"]
     loop.unchanged(header(10, revision=6, kind=PacketKind.UNCHANGED))
     assert loop.state.shown.revision == 6
+
+
+def test_a_surface_that_cannot_be_shown_ends_its_decoder_and_is_let_go_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop, _acks = loop_and_acks()
+    lease = FrameLease(GoneSurface(), loop.leases)
+    lease.acquire(LeaseRole.PRESENTER)
+    lease.release(LeaseRole.DECODER)
+    loop.presenter.submit(SubmittedFrame(header(7, revision=3), lease, 0, 0, 0), now_s=0.0)
+    loop.present()
+    told: list[Exception] = []
+    monkeypatch.setattr(loop.pipeline, "give_up", told.append)
+    with pytest.raises(StreamError, match="its device is gone"):
+        loop.draw(lambda _frame: lease.surface.planes())
+    assert [str(error) for error in told] == ["its device is gone"]
+    loop.let_go()
+    assert loop.leases.live == 0
+
+
+def test_a_picture_in_memory_that_cannot_be_shown_is_not_the_decoders_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop, _acks = loop_and_acks()
+    loop.presenter.submit(frame(7, revision=3), now_s=0.0)
+    loop.present()
+    told: list[Exception] = []
+    monkeypatch.setattr(loop.pipeline, "give_up", told.append)
+
+    def refuse(_frame: SubmittedFrame | None) -> None:
+        raise StreamError("it lacks a row")
+
+    with pytest.raises(StreamError, match="it lacks a row"):
+        loop.draw(refuse)
+    assert told == []

@@ -4,6 +4,7 @@ import socket
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import pytest
@@ -83,6 +84,15 @@ def test_a_taken_port_is_said_in_one_line(endpoint: MetricsEndpoint) -> None:
         MetricsEndpoint(ClientMetrics(), port)
     with pytest.raises(StartupError, match=r"cannot serve metrics on port 99999: .*0-65535"):
         MetricsEndpoint(ClientMetrics(), 99999)
+
+
+def test_a_silent_scraper_does_not_hold_up_who_stops_it(metrics: ClientMetrics) -> None:
+    endpoint = MetricsEndpoint(metrics, 0)
+    with socket.create_connection(("127.0.0.1", urlsplit(endpoint.url).port)) as silent:
+        assert not endpoint.stop(0), "its thread still waits for the scraper"
+        silent.settimeout(30)
+        with suppress(ConnectionError):
+            assert silent.recv(1) == b""
 
 
 def test_the_port_is_free_again_afterwards(metrics: ClientMetrics) -> None:

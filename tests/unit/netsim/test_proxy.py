@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import socket
 import socketserver
@@ -190,3 +191,20 @@ def test_a_port_that_is_taken_and_a_host_that_is_none_are_said_in_one_line(echo:
         NetSim(echo, port=taken)
     with pytest.raises(StartupError, match="cannot find the host no-such-host: "):
         NetSim("http://no-such-host/")
+
+
+def test_a_connection_that_cannot_be_taken_is_not_the_last(
+    echo: str, sockets: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sim = NetSim(echo)
+    accept, failures = sim._event_loop.sock_accept, [OSError(errno.EMFILE, "Too many open files")]
+
+    async def reluctant(listening: socket.socket) -> tuple[socket.socket, object]:
+        if failures:
+            raise failures.pop()
+        return await accept(listening)
+
+    monkeypatch.setattr(sim._event_loop, "sock_accept", reluctant)
+    with sim:
+        assert exchange(dial(sim, sockets), b"abc") == b"abc"
+    assert not failures

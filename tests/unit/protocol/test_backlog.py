@@ -100,6 +100,27 @@ def test_past_the_bound_the_state_is_dropped_until_the_snapshot() -> None:
     assert drain(outbox) == [ack, m.Error("a", "b"), SNAPSHOT, m.CameraUpdate(601, {"zoom": 4})]
 
 
+def test_a_snapshot_is_not_dropped_for_the_thumbnails_of_its_own_layers() -> None:
+    names = [f"L{index}" for index in range(2 * MOST_WAITING)]
+    snapshot = m.SceneSnapshot(9, [layer(name) for name in names], {}, {}, {}, {})
+    thumbnails = [m.LayerThumbnail(name, 0, 0, b"") for name in names]
+    outbox = outbox_of(snapshot, *thumbnails)
+    assert not outbox.overflowed
+    assert drain(outbox) == [snapshot, *thumbnails]
+    outbox.put(SNAPSHOT)
+    assert outbox.limit == MOST_WAITING
+
+
+def test_what_is_renewed_waits_once() -> None:
+    outbox: MessageBacklog[object] = MessageBacklog()
+    for error in (m.Error("a", "1"), m.Error("a", "2")):
+        outbox.renew(error)
+    outbox.put(m.CameraUpdate(1, {"zoom": 1}))
+    outbox.renew(m.Error("a", "3"))
+    waiting = list(iter(outbox.take, None))
+    assert waiting == [m.Error("a", "2"), m.CameraUpdate(1, {"zoom": 1}), m.Error("a", "3")]
+
+
 def test_a_viewer_that_sends_and_never_reads_costs_one_ack_and_one_snapshot() -> None:
     outbox, snapshots = MessageBacklog(), 0
     for number in range(1, 20 * MOST_WAITING):
@@ -183,12 +204,12 @@ def test_whatever_is_merged_or_dropped_the_viewer_ends_with_the_same_state(
         viewer = SlowViewer()
         for what, name, value, reads in history:
             viewer.happens(what, name, value)
-            assert len(viewer.outbox) <= bound
+            assert len(viewer.outbox) <= bound + 3, "its layers' thumbnails have room after a snapshot"
             if viewer.outbox.overflowed and value % 2:  # the render thread answers some time later
                 viewer.outbox.put(viewer.authority.snapshot())
             viewer.reads(reads)
         if viewer.outbox.overflowed:
             viewer.outbox.put(viewer.authority.snapshot())
-        viewer.reads(bound + 1)
+        viewer.reads(bound + 4)
         viewer.replica.check_equals(viewer.authority.snapshot())
         assert viewer.newest_ack == viewer.acks

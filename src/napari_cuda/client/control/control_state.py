@@ -68,6 +68,8 @@ class ControlStateContext:
         self._acked_revision = 0
         self._foreign = False
         """The layers shown are those of another session."""
+        self._scene_due = True
+        """Nothing may be sent before a snapshot, however often the connection is lost until it comes."""
 
     # --- outwards -----------------------------------------------------------------------
 
@@ -115,22 +117,26 @@ class ControlStateContext:
         self.ready = False
 
     def resume(self, taken: int) -> None:
-        """The server knows this viewer and took its intents up to `taken`: the others are sent again."""
+        """The server knows this viewer and took its intents up to `taken`: the others are sent again.
+
+        If its snapshot never arrived, they wait for that.
+        """
         self._sent = taken
-        self.ready = True
+        self.ready = not self._scene_due
 
     def rejoin(self) -> int:
         """The server forgot this viewer, and what of its intents it took.
 
         Values are set again after the snapshot, which does no harm twice. Commands are dropped; returns how many.
         """
+        self._scene_due = True
         for pending in self._pending.values():
             pending.intent = None
         return self._drop_unacked()
 
     def begin_anew(self) -> int:
         """The server is in another session: nothing that was set here concerns it. Returns how much that was."""
-        self._foreign = True
+        self._foreign = self._scene_due = True
         self.revision = 0
         lost = len(self._pending)
         self._pending.clear()
@@ -160,6 +166,7 @@ class ControlStateContext:
         } | {layer_object(state.spec.layer): dict(state.values) for state in snapshot.layers}
         self._pending = {key: pending for key, pending in self._pending.items() if key[0] in self._mirror}
         self.revision = self._acked_revision = snapshot.revision
+        self._scene_due = False
         self.ready = True
 
     def mirror(self, target: str, values: m.Values, revision: int) -> m.Values:

@@ -10,13 +10,14 @@ from types import MappingProxyType
 from napari_cuda.bitstream.avcc import ParameterSets, length_prefixed
 from napari_cuda.client.decode.cuda import open_cuda
 from napari_cuda.client.decode.emulated import emulated
-from napari_cuda.client.decode.live import DecoderConfig, DecoderFactory, LiveDecoderError
+from napari_cuda.client.decode.live import DecoderConfig, DecoderFactory
 from napari_cuda.client.decode.pipeline import DecodePipeline, Outlets, PacketIntake
 from napari_cuda.client.decode.pyav import PyAVPipeline
 from napari_cuda.client.decode.vt import POLL_S, VTPipeline
 from napari_cuda.client.decode.vt_darwin import open_videotoolbox
 from napari_cuda.client.playout.lease import LeaseLedger
 from napari_cuda.client.playout.source_mux import Source
+from napari_cuda.protocol.errors import StreamError
 from napari_cuda.protocol.packet import PacketHeader
 from napari_cuda.settings import DecoderName
 from napari_cuda.worker import Deadline
@@ -57,10 +58,13 @@ def probe_decoder(name: DecoderName) -> DecoderProbe:
             surface = decoder.poll(_PROBE_TIMEOUT_S)
             if surface is None:
                 return DecoderProbe(name, usable=False, reason=f"no picture within {_PROBE_TIMEOUT_S:g} s")
-            surface.close()
+            try:
+                surface.planes()  # what the renderer falls back on
+            finally:
+                surface.close()
         finally:
             decoder.close()
-    except LiveDecoderError as error:
+    except StreamError as error:
         return DecoderProbe(name, usable=False, reason=str(error))
     return DecoderProbe(name, usable=True)
 
@@ -73,9 +77,9 @@ def open_pipeline(
 ) -> DecodePipeline:
     """Return the pipeline of the decoder chosen, or of the first that works here if that is 'auto'.
 
-    `on_fallback` is called once, with one line for the user, when a decoder that was chosen by
-    name does not work, or one that did fails, on its thread: software decodes from the next
-    keyframe on, and none of its pictures comes before that call.
+    `on_fallback` is called with one line for the user when a decoder that was chosen by name does
+    not work, or one that did fails, on its thread: software decodes from the next keyframe on, and
+    none of its pictures comes before that call. Once more if software fails too: then none comes.
     """
     intake = PacketIntake(outlets)
     outlets.metrics.watch("packets_to_decode", lambda: intake.waiting)
@@ -90,7 +94,7 @@ def open_pipeline(
         log.info("not decoding with %s: %s", name, probe.reason)
         if name == choice:
             _say(f"Decoding in software: {name} cannot be used ({probe.reason})", on_fallback)
-    return PyAVPipeline(intake)
+    return _software(intake, on_fallback)
 
 
 class FallbackPipeline:
@@ -114,7 +118,7 @@ class FallbackPipeline:
         self._name = name
         self._on_fallback = on_fallback
         self._hardware = VTPipeline(intake, open_decoder, ledger, self._failed, poll_s=poll_s)
-        self._software = PyAVPipeline(intake)
+        self._software = _software(intake, on_fallback)
         self._source = Source.VT
 
     @property
@@ -146,11 +150,22 @@ class FallbackPipeline:
         """A new connection begins: drop what waits; `on_restarted` is called before its first picture."""
         self._intake.on_reconnect()
 
+    def give_up(self, error: Exception) -> None:
+        """The hardware's pictures cannot be shown: it fails. Harmless when it did already."""
+        self._hardware.give_up(error)
+
     def _failed(self, error: Exception) -> None:
         self._source = Source.PYAV
         self._intake.outlets.metrics.count("decoder_fallbacks")
         _say(f"Decoding in software from now on: {self._name} failed ({error})", self._on_fallback)
         self._software.start()
+
+
+def _software(intake: PacketIntake, on_fallback: Callable[[str], None]) -> PyAVPipeline:
+    def failed(error: Exception) -> None:
+        _say(f"No more pictures: software decoding failed ({type(error).__name__}: {error}); reconnect", on_fallback)
+
+    return PyAVPipeline(intake, failed)
 
 
 def _say(line: str, on_fallback: Callable[[str], None]) -> None:

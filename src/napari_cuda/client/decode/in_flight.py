@@ -74,10 +74,11 @@ class InFlight:
         lease.release(LeaseRole.DECODER)
         return None
 
-    def owed(self) -> bool:
-        """Return True if the decoder has what is to be presented next, and did not give its surface yet."""
+    def owed(self) -> Entry | None:
+        """Return what is to be presented next, if the decoder has it and did not give its surface yet."""
         with self._changed:
-            return bool(self._entries) and self._entries[0].given and not self._entries[0].ready
+            first = self._entries[0] if self._entries else None
+            return first if first is not None and first.given and not first.ready else None
 
     def present_ready(self, present: Callable[[Entry], None]) -> bool:
         """Hand all that is ready, and that nothing unready precedes, to `present`; True if something is left.

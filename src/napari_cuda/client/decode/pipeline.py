@@ -49,6 +49,9 @@ class DecodePipeline(Protocol):
     def on_reconnect(self) -> None:
         """A new connection begins: drop what waits; `on_restarted` is called before its first picture."""
 
+    def give_up(self, error: Exception) -> None:
+        """Its pictures cannot be shown: another decoder goes on, if there is one. Never blocks; may be repeated."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outlets:
@@ -216,10 +219,10 @@ class PacketIntake:
             else:
                 self._lose(header)
             raise
-        except StreamError as error:
+        except (StreamError, MemoryError) as error:
             # A still too: the server counts it as shown, only a new picture can make that true again.
             outlets.metrics.count("decode_errors")
-            log.warning("packet %d: %s; going on at the next keyframe", header.seq, error)
+            log.warning("packet %d: %s; going on at the next keyframe", header.seq, str(error) or "no memory is left")
             self._lose(header)
             return
         outlets.metrics.observe("decode_still", outlets.clock() - began_s)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from napari_cuda.client.decode.h264 import H264Decoder
 from napari_cuda.client.decode.pipeline import Packet, PacketIntake
@@ -17,16 +18,17 @@ class PyAVPipeline:
     """A DecodePipeline that decodes packets in order. Owner: its thread, "pyav-decode".
 
     The planes go to the screen as libavcodec left them: nothing is converted or copied.
+    `on_failed` is called on its thread if that ends by a bug: no pictures come any more.
     """
 
     source = Source.PYAV
     name = "PyAV (software)"
 
-    def __init__(self, intake: PacketIntake) -> None:
+    def __init__(self, intake: PacketIntake, on_failed: Callable[[Exception], None] = lambda _error: None) -> None:
         self._intake = intake
         self._outlets = intake.outlets
         self._decoder = H264Decoder()
-        self._worker = Worker("pyav-decode", self._run, wake=intake.wake)
+        self._worker = Worker("pyav-decode", self._run, wake=intake.wake, on_error=on_failed)
 
     def start(self) -> None:
         """Start the decode thread."""
@@ -43,6 +45,9 @@ class PyAVPipeline:
     def on_reconnect(self) -> None:
         """A new connection begins: drop what waits; `on_restarted` is called before its first picture."""
         self._intake.on_reconnect()
+
+    def give_up(self, error: Exception) -> None:
+        """Go on: there is no decoder after this one."""
 
     # --- decode thread ------------------------------------------------------------------
 
@@ -63,12 +68,12 @@ class PyAVPipeline:
         self._outlets.present(self.source, packet.frame(picture, self._outlets.clock()))
 
     def access_unit(self, packet: Packet) -> None:
-        """Decode and present. Raises StreamError if it is damaged."""
+        """Decode and present. Raises StreamError if it is damaged, MemoryError."""
         clock, metrics = self._outlets.clock, self._outlets.metrics
         began_s = clock()
         try:
             picture = self._decoder.decode(packet.payload, expected_size=packet.header.coded_size)
-        except StreamError:
+        except (StreamError, MemoryError):
             self._decoder.reset()
             raise
         decoded_s = clock()

@@ -67,7 +67,7 @@ class VTPipeline:
         self._failure: Exception | None = None
         self._ended = threading.Event()
         self._submit = Worker("vt-submit", self._run_submit, wake=self._end, on_error=on_failed)
-        self._drain = Worker("vt-drain", self._run_drain, wake=self._end, on_error=self._drain_failed)
+        self._drain = Worker("vt-drain", self._run_drain, wake=self._end, on_error=self.give_up)
 
     def start(self) -> None:
         """Start both threads."""
@@ -86,6 +86,11 @@ class VTPipeline:
         """A new connection begins: drop what waits; `on_restarted` is called before its first picture."""
         self._intake.on_reconnect()
 
+    def give_up(self, error: Exception) -> None:
+        """Fail with `error`. Any thread: the rest is left to the submit worker, which ends now."""
+        self._failure = error
+        self._end()
+
     def _end(self) -> None:
         self._ended.set()
         self._intake.wake()
@@ -94,17 +99,19 @@ class VTPipeline:
     # --- submit worker ------------------------------------------------------------------
 
     def _run_submit(self, _stop: threading.Event) -> None:
+        all_seen_to = False
         try:
             self._intake.run(self, self._ended)
-            if self._failure is not None:
-                self._intake.lose_newest()
+            all_seen_to = self._failure is None
         except LiveDecoderError as error:
-            self._failure = error
+            self._failure, all_seen_to = error, True  # the intake told what is lost
         finally:
             # Before anybody else presents, and whatever happened.
             self._drain.stop()
             self._drop_in_flight()
             self._close_decoder()
+            if not all_seen_to:
+                self._intake.lose_newest()
         if self._failure is not None:
             self._on_failed(self._failure)
 
@@ -137,9 +144,12 @@ class VTPipeline:
         entry = Entry(packet, self._outlets.clock(), pts)
         if not self._put(entry):
             return
-        while not decoder.submit(sample, pts, keyframe=packet.header.keyframe, timeout_s=self._poll_s):
-            if self._ended.is_set():
-                return
+        try:
+            while not decoder.submit(sample, pts, keyframe=packet.header.keyframe, timeout_s=self._poll_s):
+                if self._ended.is_set():
+                    return
+        except MemoryError as error:  # its entry waits: what follows would wait behind it for ever
+            raise DecodeFailedError("no memory is left") from error
         entry.given = True
         self._outlets.metrics.observe("submit", self._outlets.clock() - entry.began_s)
 
@@ -175,27 +185,24 @@ class VTPipeline:
         try:
             self._drain_until_ended()
         except LiveDecoderError as error:
-            self._drain_failed(error)
-
-    def _drain_failed(self, error: Exception) -> None:
-        """Leave the rest to the submit worker, which ends now."""
-        self._failure = error
-        self._end()
+            self.give_up(error)
 
     def _drain_until_ended(self) -> None:
         polls_for_nothing = 0
+        awaited: Entry | None = None
         while self._in_flight.wait(self._ended.is_set):
             if not self._in_flight.present_ready(self._present):
                 continue
             decoder = self._decoder
             surface = None if decoder is None else decoder.poll(self._poll_s)
+            owed = self._in_flight.owed() if surface is None else None
+            # Counted for one access unit: after a flush, and with another decoder, it is another one.
+            polls_for_nothing = polls_for_nothing + 1 if owed is awaited else 1
+            awaited = owed
             if surface is not None:
-                polls_for_nothing = 0
                 self._arrived(FrameLease(surface, self._ledger))
-            elif self._in_flight.owed():
-                polls_for_nothing += 1
-                if polls_for_nothing >= STALLED_POLLS:
-                    raise DecoderStalledError(f"the decoder gave no picture in {STALLED_POLLS * self._poll_s:g} s")
+            elif owed is not None and polls_for_nothing >= STALLED_POLLS:
+                raise DecoderStalledError(f"the decoder gave no picture in {STALLED_POLLS * self._poll_s:g} s")
 
     def _arrived(self, lease: FrameLease) -> None:
         entry = self._in_flight.arrived(lease)

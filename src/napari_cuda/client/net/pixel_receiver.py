@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import random
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +13,7 @@ from typing import Protocol
 
 from napari_cuda.client.config import ClientConfig
 from napari_cuda.client.control.backoff import Backoff
-from napari_cuda.client.net.transport import Ending, Post, SocketThread
+from napari_cuda.client.net.transport import ConnectionLost, Ending, Post, SocketThread
 from napari_cuda.client.playout.gate import StreamGate, Verdict
 from napari_cuda.client.telemetry import ClientMetrics
 from napari_cuda.protocol import messages as m
@@ -36,12 +37,15 @@ class PixelReceiver:
     """Owner: the "pixel-receiver" thread; `ack`, `lost` and `request_keyframe` from any."""
 
     def __init__(
-        self, pipeline: Pipeline, metrics: ClientMetrics, on_lost: Callable[[str, float], None], post: Post
+        self, pipeline: Pipeline, metrics: ClientMetrics, on_lost: Callable[[ConnectionLost], None], post: Post
     ) -> None:
         self._pipeline = pipeline
         self._metrics = metrics
         self._on_lost = on_lost
         self._post = post
+        self._lock = threading.Lock()
+        self._untold: ConnectionLost | None = None
+        """The newest loss, which the GUI thread has not heard of yet."""
         self._gate = StreamGate()
         self._backoff = Backoff(random.Random().random)
         self.opened_s = 0.0
@@ -127,11 +131,24 @@ class PixelReceiver:
     def closed(self, ending: Ending) -> float:
         """The socket is gone: it is opened again. Whether the session goes on the state channel says."""
         now_s = time.perf_counter()
-        self._post(lambda: self._on_lost(ending.reason, now_s))
+        with self._lock:
+            waits = self._untold is not None
+            self._untold = ConnectionLost(ending.reason, now_s, final=ending.crashed)
+        if not waits and self._post(self._tell) is False:
+            with self._lock:
+                self._untold = None
         was_open, self._is_open = self._is_open, False
         if ending.orderly:  # with its session: the server lets the next one wait for the session that follows
             return 0.0
         return self._backoff.pause_s(now_s - self.opened_s if was_open else 0.0)
+
+    # --- GUI thread ---------------------------------------------------------------------
+
+    def _tell(self) -> None:
+        with self._lock:
+            lost, self._untold = self._untold, None
+        if lost is not None:
+            self._on_lost(lost)
 
 
 class ReceiveController:

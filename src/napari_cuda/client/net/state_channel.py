@@ -10,21 +10,12 @@ from dataclasses import dataclass
 
 from napari_cuda.client.config import ClientConfig
 from napari_cuda.client.control.backoff import Backoff
-from napari_cuda.client.net.transport import Ending, Post, SocketThread
+from napari_cuda.client.net.transport import ConnectionLost, Ending, Post, SocketThread
 from napari_cuda.client.telemetry import ClientMetrics
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.backlog import MessageBacklog
 from napari_cuda.protocol.errors import ProtocolError
 from napari_cuda.protocol.session import ClientSession, RoundTrip, SessionClosed, SessionEvent
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectionLost:
-    """The connection is over at `at_s` (client's clock). `final`: no other will be tried."""
-
-    reason: str
-    at_s: float
-    final: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +154,12 @@ class StateChannel:
 
     def _queue(self, event: SessionEvent | ConnectionLost) -> None:
         with self._lock:
-            self._backlog.put(event)
+            if isinstance(event, ConnectionLost):
+                self._backlog.renew(event)  # attempts that fail while nobody listens are one loss
+            else:
+                self._backlog.put(event)
+            if isinstance(event, m.SceneSnapshot):
+                self._told_overflow = False
             if self._handing_over:
                 return
             self._handing_over = True
@@ -214,7 +210,11 @@ class StateController:
         """Close the socket without waiting."""
         self._socket.request_close()
 
-    def stop(self, deadline_s: float = 5.0) -> bool:
-        """Say goodbye, close the socket, end the thread."""
+    def leave(self) -> None:
+        """Say goodbye and close the socket, without waiting."""
         self.channel.say_goodbye()
+        self.request_close()
+
+    def stop(self, deadline_s: float = 5.0) -> bool:
+        """Close the socket and end the thread."""
         return self._socket.stop(deadline_s)

@@ -31,19 +31,30 @@ LONGEST_SEND_S = 8.0
 class Ending:
     """Why a connection is over, in one line.
 
-    `final` if the server refused it and will do so again, `orderly` if the server closed it in good order.
+    `final` if the server refused it and will do so again, `orderly` if the server closed it in good order,
+    `crashed` if the thread failed: nothing tries again.
     """
 
     reason: str
     final: bool = False
     orderly: bool = False
+    crashed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLost:
+    """The connection is over at `at_s` (client's clock). `final`: no other will be tried."""
+
+    reason: str
+    at_s: float
+    final: bool
 
 
 class SocketUser(Protocol):
     """What a channel does with its socket; called on the socket's thread."""
 
     def opened(self) -> None:
-        """The socket is open; `SocketThread.send` works."""
+        """The socket is open; what is sent from the next tick on goes out on it."""
 
     def received(self, data: str | bytes) -> None:
         """A message arrived."""
@@ -102,8 +113,10 @@ class SocketThread:
         """Drop a connection that was opened before a time (perf_counter); do not wait to open the next."""
 
         def drop() -> None:
-            self._hurry.set()
-            if self._opened_s is not None and self._opened_s < opened_before_s:
+            if self._opened_s is None:
+                self._hurry.set()
+            elif self._opened_s < opened_before_s:
+                self._hurry.set()
                 self._cut.set()
 
         self._call(drop)
@@ -121,7 +134,7 @@ class SocketThread:
     # --- the socket's thread ------------------------------------------------------------
 
     def _on_error(self, error: Exception) -> None:
-        self._user.closed(Ending(str(error), final=True))
+        self._user.closed(Ending(f"{type(error).__name__}: {error}", final=True, crashed=True))
 
     def _call(self, call: Callable[[], object]) -> None:
         loop = self._loop
@@ -179,9 +192,12 @@ class SocketThread:
             return _why(self._url, error)
 
     async def _use(self, socket: ClientConnection) -> Ending:
-        self._outgoing.clear()
         self._opened_s = time.perf_counter()
+        if not (self._closing.is_set() or self._cut.is_set()):
+            self._hurry.clear()  # the pause that it was to end is over; what ends this connection may hurry too
         self._user.opened()
+        # Only now: until the user knew of it, others may have sent what was for the connection before.
+        self._outgoing.clear()
         reader = asyncio.create_task(self._read(socket))
         writer = asyncio.create_task(self._write(socket))
         try:

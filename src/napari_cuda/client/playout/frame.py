@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from napari_cuda.client.playout.lease import FrameLease, LeaseRole
 from napari_cuda.client.playout.picture import ExactPicture, YuvPicture
@@ -30,12 +30,6 @@ class SubmittedFrame:
         """Hold the picture's surface, if it is one."""
         if isinstance(self.picture, FrameLease):
             self.picture.acquire(role)
-
-    def detached(self) -> SubmittedFrame:
-        """Return the frame with its picture in memory that no decoder will use again."""
-        if not isinstance(self.picture, FrameLease):
-            return self
-        return replace(self, picture=self.picture.surface.planes().copy())
 
     def release(self, role: LeaseRole) -> None:
         """Let go of the picture's surface, if it is one."""

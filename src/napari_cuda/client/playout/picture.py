@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -31,10 +31,6 @@ class YuvPicture:
     v: Plane
     color: ColorSpec
     chroma_shift: tuple[int, int] = (1, 1)
-
-    def copy(self) -> YuvPicture:
-        """Return the same picture in memory of its own."""
-        return replace(self, y=self.y.copy(), u=self.u.copy(), v=self.v.copy())
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,7 @@ class PresenterFacade:
         return self._waiting_since_s
 
     def request_draw(self) -> bool:
-        """Have the canvas drawn; False if nothing of the window shows, so that there is nothing to draw on."""
+        """Have the canvas drawn; False if nothing of it shows, so that there is nothing to draw on."""
         if self._closed or not self._visible():
             return False
         if self._waiting_since_s is None:
@@ -119,13 +119,18 @@ class PresenterFacade:
         if header.input_id >= self._dims_intent:
             self.adapter.allow_dims_play()
 
+    def viewer_renewed(self) -> None:
+        """The intents are numbered from the start again: a playing slider waits for none of before."""
+        self._dims_intent = 0
+        self.adapter.allow_dims_play()
+
     def show_state(self, text: str | None) -> None:
         """Show one line about the connection over the picture; None takes it away."""
         if not self._closed:
             self._overlay.show_banner(text)
 
     def window_hidden(self) -> None:
-        """The window was hidden or shown: what waits to be drawn in a hidden one never will be."""
+        """The window may have been hidden: what waits to be drawn in a hidden one never will be."""
         if not self._visible():
             self._drawn()  # acknowledged, so that scripts go on
 
@@ -151,7 +156,12 @@ class PresenterFacade:
 
     def _visible(self) -> bool:
         try:
-            return self._window.isVisible() and not self._window.isMinimized()
+            canvas = self.adapter.native
+            window = canvas.window() or self._window
+            handle = window.windowHandle()
+            exposed = handle is None or handle.isExposed()
+            # A visible window may be covered, and its canvas squeezed to nothing: neither is ever painted.
+            return window.isVisible() and not window.isMinimized() and exposed and not canvas.visibleRegion().isEmpty()
         except RuntimeError:  # it was destroyed
             return False
 

@@ -31,7 +31,7 @@ from napari_cuda.client.qt.gl_objects import (
     state_kept,
 )
 from napari_cuda.client.qt.video_node import Viewport
-from napari_cuda.protocol.errors import NapariCudaError, StreamError
+from napari_cuda.protocol.errors import NapariCudaError, StartupError, StreamError
 
 log = logging.getLogger(__name__)
 
@@ -103,10 +103,14 @@ class GLRenderer:
 
         The picture is kept: the next draw uploads it again. Harmless when repeated.
         """
-        if self._gpu is not None:
-            GL.glFinish()  # then no surface is read any more
-            self._gpu.delete()
-        self._forget_gpu()
+        try:
+            if self._gpu is not None:
+                GL.glFinish()  # then no surface is read any more
+                self._gpu.delete()
+        except GLError as error:
+            log.debug("the OpenGL objects could not be freed, they go with their context: %s", error)
+        finally:
+            self._forget_gpu()
 
     def close(self, *, context_current: bool = True) -> None:
         """Free everything and let go of every surface; harmless when repeated.
@@ -133,7 +137,10 @@ class GLRenderer:
             self._gpu = _GpuObjects(gl_version())
             self._context_id = context_id
             if self._held is not None:
-                self._drawable = self._upload(self._gpu, self._held)
+                try:
+                    self._drawable = self._upload(self._gpu, self._held)
+                except (NapariCudaError, GLError) as error:
+                    log.warning("the picture shown so far cannot be drawn in another context: %s", error)
         return self._gpu
 
     def _shows(self, frame: SubmittedFrame) -> bool:
@@ -151,6 +158,8 @@ class GLRenderer:
         began_s = time.perf_counter()
         try:
             drawable = self._upload(gpu, frame)
+            self.on_upload(time.perf_counter() - began_s)
+            self._retire()
         except GLError as error:
             frame.release(LeaseRole.RENDERER)
             width, height = frame.header.canvas_size
@@ -158,8 +167,6 @@ class GLRenderer:
         except NapariCudaError:
             frame.release(LeaseRole.RENDERER)
             raise
-        self.on_upload(time.perf_counter() - began_s)
-        self._retire()
         self._held, self._drawable = frame, drawable
 
     def _retire(self) -> None:
@@ -184,7 +191,7 @@ class GLRenderer:
             if binder is not None:
                 try:
                     return gpu.bind(binder, surface, size, frame.header.coded_size)
-                except (StreamError, GLError) as error:
+                except (StreamError, StartupError, GLError) as error:
                     del self._binders[surface.kind]
                     log.warning("surfaces are downloaded from now on, they cannot be shown directly: %s", error)
             picture = surface.planes()
@@ -241,9 +248,10 @@ class _GpuObjects:
         return self._filled(_Form.PLANAR, planes, picture.color, picture.chroma_shift)
 
     def bind(self, binder: SurfaceBinder, surface: Surface, size: Size, coded_size: Size) -> _Drawable:
-        """Have textures show a surface. Raises StreamError or GLError."""
+        """Have textures show a surface. Raises StreamError, GLError, or StartupError: its shader does not compile."""
         yuv_shader.yuv_to_rgb(surface.color)
         form = _Form.NV12_RECTANGLE if binder.rectangle else _Form.NV12
+        self._program(form)
         textures = self._next_set(form)
         sizes = (coded_size, yuv_shader.chroma_size(coded_size, (1, 1)))
         for plane, texture in enumerate(textures):

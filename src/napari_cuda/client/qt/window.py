@@ -114,6 +114,10 @@ class QtHost:
         """A picture is on screen."""
         self.facade.presented(header)
 
+    def viewer_renewed(self) -> None:
+        """The server made another viewer for this one."""
+        self.facade.viewer_renewed()
+
     def show_state(self, text: str | None) -> None:
         """Show one line about the connection over the picture; None takes it away."""
         self.facade.show_state(text)
@@ -162,7 +166,8 @@ class QtHost:
     def _kick(self) -> None:
         if self._loop is not None:
             self._loop.present()
-            self.facade.request_draw()
+            if not self.facade.request_draw():
+                self.facade.window_hidden()
 
     def _hud_text(self) -> str:
         if self._hud is None or self._loop is None:

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
 from napari_cuda.protocol import messages as m
-from napari_cuda.protocol.backlog import MOST_WAITING, MessageBacklog
+from napari_cuda.protocol.backlog import MessageBacklog
 from napari_cuda.server.net.endings import post
 
 log = logging.getLogger(__name__)
@@ -239,6 +239,8 @@ class Viewers:
             if isinstance(message, m.Ack) and not seat.greeted and was_complete:
                 continue  # it is told after the scene: what it settles must be known by then
             seat.outbox.put(message)
+            if isinstance(message, m.SceneSnapshot):
+                was_complete = True
             if isinstance(message, (m.SceneSnapshot, m.SceneResumed)) and not seat.greeted:
                 seat.greeted = True
                 for ack in viewer.told():
@@ -247,6 +249,6 @@ class Viewers:
             log.warning("viewer %s reads too slowly: its backlog is replaced by a snapshot", viewer.name)
             seat.greeted = False
             self._resync(viewer.name)
-        if len(seat.outbox) > 2 * MOST_WAITING:
+        if len(seat.outbox) > 2 * seat.outbox.limit:
             seat.lose("it stopped reading")
         seat.news.set()

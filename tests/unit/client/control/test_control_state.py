@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from napari_cuda.client.control.control_state import MOST_UNACKED, ControlStateContext, Restore, layer_object
@@ -273,6 +275,30 @@ def test_another_session_gets_nothing_of_what_was_set() -> None:
     control.set_local("camera", "zoom", 4)
     [intent] = control.take_intents()
     assert intent.intent > 5, "numbers go on: they only have to rise"
+
+
+@pytest.mark.parametrize("begins", [ControlStateContext.begin_anew, ControlStateContext.rejoin])
+def test_a_session_that_was_lost_before_its_snapshot_gets_nothing_until_that(
+    begins: Callable[[ControlStateContext], int],
+) -> None:
+    control = lost_with_four_on_their_way()
+    begins(control)
+    control.set_local("layer:L1", "gamma", 9)
+    control.disconnected()
+    control.resume(0)
+    assert not control.ready
+    assert control.take_intents() == []
+    control.begin(SNAPSHOT)
+    assert control.ready
+
+
+def test_the_first_connection_lost_before_its_snapshot_opens_no_gate() -> None:
+    control = ControlStateContext()
+    control.set_local("camera", "zoom", 3)
+    control.resume(0)
+    assert control.take_intents() == []
+    control.begin(SNAPSHOT)
+    assert control.take_intents() == [m.CameraIntent(1, {"zoom": 3})]
 
 
 def test_what_was_given_up_is_not_sent_again() -> None:

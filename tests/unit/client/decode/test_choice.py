@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+from queue import Queue
+
 import pytest
 
 from napari_cuda.client.decode import choice
 from napari_cuda.client.decode.choice import FallbackPipeline, open_pipeline, probe_decoder
-from napari_cuda.client.decode.emulated import Behaviour, emulated
+from napari_cuda.client.decode.emulated import Behaviour, PlaneSurface, emulated
+from napari_cuda.client.decode.h264 import H264Decoder
 from napari_cuda.client.decode.pipeline import DecodePipeline, Outlets, PacketIntake
 from napari_cuda.client.decode.pyav import PyAVPipeline
 from napari_cuda.client.playout.lease import LeaseLedger
+from napari_cuda.client.playout.picture import YuvPicture
 from napari_cuda.client.playout.source_mux import Source
 from napari_cuda.client.telemetry import ClientMetrics
+from napari_cuda.protocol.errors import StreamError
 from streams import PacketSource, RecordingClient
 
 
@@ -52,6 +57,15 @@ def test_one_that_merely_opens_is_not(
     assert not probe.usable
     assert reason in probe.reason
     assert "\n" not in probe.reason
+
+
+def test_one_whose_pictures_cannot_be_had_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_surface: PlaneSurface) -> YuvPicture:
+        raise StreamError("a decoded surface cannot be downloaded")
+
+    monkeypatch.setattr(PlaneSurface, "planes", refuse)
+    probe = probe_decoder("emulated")
+    assert (probe.usable, probe.reason) == (False, "a decoded surface cannot be downloaded")
 
 
 def test_automatic_takes_the_first_that_works(only: object) -> None:
@@ -118,3 +132,35 @@ def test_after_a_failure_the_next_keyframe_is_shown_by_software() -> None:
         "Decoding in software from now on: cuda failed (the emulated decoder refuses this access unit: it was told to)"
     ]
     client.stop()
+
+
+def test_when_its_pictures_cannot_be_shown_software_goes_on() -> None:
+    def build(client: RecordingClient, intake: PacketIntake) -> DecodePipeline:
+        return FallbackPipeline(intake, emulated(Behaviour()), client.ledger, "cuda", client.notices.append)
+
+    client, server = RecordingClient(build), PacketSource()
+    client.pipeline.start()
+    client.submit(server.access_unit())
+    assert client.next(1) == ["video 0"]
+    for _ in range(2):  # once for every draw
+        client.pipeline.give_up(StreamError("no such surface"))
+    assert client.next(1) == ["lost 0"]
+    client.submit(server.access_unit(), server.access_unit(keyframe=True))
+    assert client.next(1) == ["video 2"]
+    client.pipeline.give_up(StreamError("the last one of the hardware is still on screen"))
+    client.submit(server.access_unit())
+    assert client.next(1) == ["video 3"]
+    assert client.sources == [Source.VT, Source.PYAV, Source.PYAV]
+    assert client.notices == ["Decoding in software from now on: cuda failed (no such surface)"]
+    client.stop()
+
+
+def test_when_software_fails_too_the_user_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    notices: Queue[str] = Queue()
+    outlets = Outlets(lambda *_: None, lambda _: None, lambda _: None, ClientMetrics())
+    monkeypatch.setattr(H264Decoder, "decode", lambda *_, **__: 1 // 0)
+    pipeline = open_pipeline("pyav", outlets, LeaseLedger(), notices.put)
+    pipeline.start()
+    pipeline.submit(*PacketSource().access_unit(), received_s=0.0)
+    assert notices.get(timeout=10).startswith("No more pictures: software decoding failed (ZeroDivisionError")
+    assert pipeline.stop(10)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from napari_cuda.client.decode.h264 import H264Decoder
 from napari_cuda.client.decode.pipeline import DecodePipeline, PacketIntake
 from napari_cuda.client.decode.pyav import PyAVPipeline
 from napari_cuda.client.playout.picture import YuvPicture
@@ -37,4 +38,17 @@ def test_damage_costs_one_line_and_one_report(caplog: pytest.LogCaptureFixture) 
     assert client.next(2) == ["lost 0", "video 3"]
     assert client.counts["decode_errors"] == 1
     assert [record.getMessage().split(":")[0] for record in caplog.records] == ["packet 0"]
+    client.stop()
+
+
+def test_a_lack_of_memory_costs_pictures_up_to_the_next_keyframe(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object, **__: object) -> YuvPicture:
+        monkeypatch.undo()
+        raise MemoryError
+
+    monkeypatch.setattr(H264Decoder, "decode", fails)
+    client, server = RecordingClient(pyav), PacketSource()
+    client.pipeline.start()
+    client.submit(server.access_unit(), server.access_unit(), server.access_unit(keyframe=True))
+    assert client.next(2) == ["lost 0", "video 2"]
     client.stop()

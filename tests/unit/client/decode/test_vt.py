@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Iterator
+from queue import Queue
 
 import pytest
 
@@ -19,6 +21,7 @@ from napari_cuda.client.decode.live import (
 from napari_cuda.client.decode.pipeline import DecodePipeline, PacketIntake
 from napari_cuda.client.decode.vt import STALLED_POLLS, VTPipeline
 from napari_cuda.client.playout.lease import FrameLease, LeaseRole
+from napari_cuda.client.playout.surface import Surface
 from streams import PacketSource, RecordingClient
 
 
@@ -164,8 +167,34 @@ def test_a_short_stall_is_no_failure(start: type[Bench]) -> None:
     assert not bench.failures
 
 
-def test_a_bug_is_a_failure_too(start: type[Bench], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(EmulatedDecoder, "poll", lambda self, timeout_s: 1 // 0)
+def test_only_polls_for_one_access_unit_are_a_stall(start: type[Bench], monkeypatch: pytest.MonkeyPatch) -> None:
+    polls, given, almost_stalled = itertools.count(1), Queue[str](), threading.Event()
+    poll = EmulatedDecoder.poll
+
+    def slow(decoder: EmulatedDecoder, timeout_s: float) -> Surface | None:
+        number = next(polls)
+        if number > STALLED_POLLS:
+            return poll(decoder, timeout_s)
+        if number == STALLED_POLLS:
+            almost_stalled.set()
+        if number in (1, STALLED_POLLS):  # from here on the decoder has the first one, and then the other
+            given.get(timeout=10)
+        return None
+
+    monkeypatch.setattr(EmulatedDecoder, "poll", slow)
+    bench, server = start(), PacketSource()
+    monkeypatch.setattr(bench.client, "observe", lambda name, _seconds: name == "submit" and given.put(name))
+    bench.client.submit(server.access_unit())
+    assert almost_stalled.wait(10)
+    server.new_encoder()
+    bench.client.submit(server.access_unit())
+    assert bench.client.next(1) == ["video 1"]
+    assert not bench.failures
+
+
+@pytest.mark.parametrize("method", ["submit", "poll"])
+def test_a_bug_is_a_failure_too(start: type[Bench], monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    monkeypatch.setattr(EmulatedDecoder, method, lambda *_, **__: 1 // 0)
     bench, server = start(), PacketSource()
     bench.client.submit(server.access_unit())
     assert isinstance(bench.failure(), ZeroDivisionError)

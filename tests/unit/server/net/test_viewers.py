@@ -236,6 +236,18 @@ def test_a_viewer_that_reads_too_slowly_gets_a_snapshot_instead_and_nobody_else_
     assert room.resyncs == [slow.name, slow.name, quick.name]
 
 
+def test_a_snapshot_that_does_not_get_through_is_asked_for_again(room: Room) -> None:
+    viewer = room.add()
+    lost = [m.LayerThumbnail(f"L{index}", 0, 0, b"") for index in range(MOST_WAITING + 1)]
+    room.viewers.broadcast(lost, {})
+    room.viewers.deliver(viewer.name, [SNAPSHOT, *lost])
+    room.turn()
+    assert room.resyncs == [viewer.name, viewer.name]
+    room.viewers.deliver(viewer.name, [SNAPSHOT])
+    room.turn()
+    assert read(viewer) == [SNAPSHOT]
+
+
 def test_a_viewer_that_never_reads_what_cannot_be_dropped_is_lost(room: Room) -> None:
     viewer, other = room.add(), room.add()
     refused = [m.Refusal("camera", "zoom", "no")]
