@@ -54,6 +54,6 @@ def test_rotating_turns_a_volume(viewer: ViewerModel) -> None:
 
 
 def test_an_outcome_counts_per_second_and_per_frame() -> None:
-    outcome = workloads.Outcome(60, 2.0, 50, 100_000, StageStats(50, 0.02, 0.03))
+    outcome = workloads.Outcome(60, 2.0, 50, 100_000, StageStats(50, 0.02, 0.03, 0.04))
     assert (outcome.frames_per_s, outcome.bytes_per_frame) == (25.0, 2000.0)
     assert workloads.Outcome(60, 2.0, 0, 0, None).bytes_per_frame == 0.0

@@ -73,6 +73,7 @@ class StageStats:
     samples: int
     p50_s: float
     p95_s: float
+    longest_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +146,8 @@ class ClientMetrics:
             durations_s = list(stage.newest_s)[-newest:]
         if not durations_s:
             return None
-        p50_s, p95_s = np.percentile(durations_s, (50, 95))
-        return StageStats(len(durations_s), float(p50_s), float(p95_s))
+        p50_s, p95_s, longest_s = np.percentile(durations_s, (50, 95, 100))
+        return StageStats(len(durations_s), float(p50_s), float(p95_s), float(longest_s))
 
     def stages(self) -> dict[str, StageStats]:
         """Return the statistics of every stage that ran."""

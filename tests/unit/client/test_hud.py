@@ -6,8 +6,8 @@ from napari_cuda.client.telemetry import ClientMetrics, StageStats
 SNAPSHOT = HudSnapshot(
     frames_per_s=58.34,
     bytes_per_s=1_840_000,
-    input_to_photon=StageStats(240, 0.0314, 0.1279),
-    round_trip=StageStats(1, 0.0412, 0.0412),
+    input_to_photon=StageStats(240, 0.0314, 0.1279, 0.2),
+    round_trip=StageStats(1, 0.0412, 0.0412, 0.0412),
     revision=1204,
     exact=True,
     decoder="PyAV (software)",
@@ -64,8 +64,8 @@ def test_the_newest_latencies_count_and_all_drops_and_stalls() -> None:
     metrics.count("dropped_stale", 4)
     metrics.watch("gui_calls", lambda: 7)
     snapshot = sampler.look(1.0, revision=9, exact=False, decoder="PyAV")
-    assert snapshot.input_to_photon == StageStats(240, 0.05, 0.05)
-    assert snapshot.round_trip == StageStats(1, 0.04, 0.04)
+    assert snapshot.input_to_photon == StageStats(240, 0.05, 0.05, 0.05)
+    assert snapshot.round_trip == StageStats(1, 0.04, 0.04, 0.04)
     assert snapshot.dropped is not None
     assert snapshot.dropped["stale"] == 4
     assert snapshot.queues == {"gui_calls": 7}
