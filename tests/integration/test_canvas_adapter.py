@@ -318,18 +318,17 @@ def test_overlays_of_a_null_visual_are_where_napari_would_put_them(window: Windo
     assert np.array_equal(shown[0].any(axis=-1), shown[1].any(axis=-1))
 
 
-def test_every_overlay_of_every_kind_can_be_shown(window: Window) -> None:
+@pytest.mark.parametrize("kind", DATA, ids=lambda kind: kind.__name__)
+def test_every_overlay_can_be_shown(window: Window, kind: type[Layer]) -> None:
     register_null_visuals(REMOTE.values())
-    for kind, data in DATA.items():
-        layer = REMOTE[kind](data, name="layer")
-        window.viewer.add_layer(layer)
-        for overlay in layer._overlays.values():
-            overlay.visible = True
-        window.settle()
-        window.show(exact_frame(noise(window)))
-        for overlay in layer._overlays.values():
-            overlay.visible = False
-        window.viewer.layers.clear()
+    layer = REMOTE[kind](DATA[kind], name="layer")
+    window.viewer.add_layer(layer)
+    for overlay in layer._overlays.values():
+        overlay.visible = True
+    window.settle()
+    window.show(exact_frame(noise(window)))
+    for overlay in layer._overlays.values():
+        overlay.visible = False
 
 
 def test_naparis_own_classes_keep_their_visuals() -> None:
