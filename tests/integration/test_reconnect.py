@@ -194,7 +194,7 @@ def test_killed_connections(
             f"{killed} kills, {resumed.samples} resumed: p50 {resumed.p50_s:.3f} s, p95 {resumed.p95_s:.3f} s, "
             f"longest {resumed.longest_s:.3f} s"
         )
-        assert resumed.p95_s <= RTT_S + SOON_S
+        assert resumed.longest_s <= RTT_S + SOON_S
 
 
 # --- offline --------------------------------------------------------------------------------
