@@ -89,7 +89,7 @@ class ServerProcess:
     def __enter__(self) -> ServerProcess:
         try:
             self.start()
-        except BaseException:
+        except BaseException:  # an interrupt too: the process may not stay
             self.stop()
             raise
         return self

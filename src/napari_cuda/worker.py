@@ -68,7 +68,7 @@ class Worker:
     def _main(self) -> None:
         try:
             self._run(self._stop)
-        except Exception as error:
+        except Exception as error:  # the root of a thread: said once, and its owner decides
             log.exception("thread %s failed", self.name)
             if self._on_error is not None:
                 self._on_error(error)

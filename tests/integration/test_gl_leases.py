@@ -277,16 +277,21 @@ def test_a_picture_whose_predecessor_cannot_be_fenced_is_refused_and_let_go_of(
     assert "the video cannot be drawn: OpenGL refused" in caplog.text
 
 
-def test_closing_lets_go_of_everything_though_opengl_fails(
-    window: Window, bound: GLRenderer, pool: Pool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def show_some(window: Window, pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a GPU that is not done with several pictures when the renderer closes."""
     SlowGpu(monkeypatch)
-    for seed in range(2):
+    for seed in range(3):
         frame, release = released_by_decoder(pool, seed)
         window.show(frame, AT)
         release()
     window.frame = None
     window.adapter.make_current()
+
+
+def test_closing_lets_go_of_everything_though_opengl_fails(
+    window: Window, bound: GLRenderer, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show_some(window, pool, monkeypatch)
     with monkeypatch.context() as broken:
         broken.setattr(gl_objects.GL, "glFinish", failing_gl)
         bound.close()
@@ -296,13 +301,7 @@ def test_closing_lets_go_of_everything_though_opengl_fails(
 def test_closing_lets_go_of_everything(
     window: Window, bound: GLRenderer, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    SlowGpu(monkeypatch)
-    for seed in range(3):
-        frame, release = released_by_decoder(pool, seed)
-        window.show(frame, AT)
-        release()
-    window.frame = None
-    window.adapter.make_current()
+    show_some(window, pool, monkeypatch)
     bound.close()
     bound.close()
     assert pool.live == 0

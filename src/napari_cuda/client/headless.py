@@ -131,7 +131,7 @@ def connect_headless(config: ClientConfig, *, timeout_s: float, client: str) -> 
     viewer.attach(session)
     try:
         session.open(timeout_s)
-    except BaseException:
+    except BaseException:  # an interrupt too: no thread may stay
         viewer.close()
         raise
     return viewer

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from napari_cuda.client.control.camera import CameraDifference
 from napari_cuda.client.telemetry import ClientMetrics, StageStats
 
 _NEWEST = 240
@@ -23,6 +25,7 @@ class HudSnapshot:
     round_trip: StageStats | None = None
     revision: int = 0
     exact: bool = False
+    camera: CameraDifference | None = None
     decoder: str = ""
     queues: Mapping[str, float] | None = None
     dropped: Mapping[str, int] | None = None
@@ -37,7 +40,9 @@ class HudSampler:
         self._looked_s: float | None = None
         self._counts: dict[str, int] = {}
 
-    def look(self, now_s: float, *, revision: int, exact: bool, decoder: str) -> HudSnapshot:
+    def look(
+        self, now_s: float, *, revision: int, exact: bool, camera: CameraDifference | None, decoder: str
+    ) -> HudSnapshot:
         """Return what is true at `now_s`; the first look has no rates."""
         counts, before = self._metrics.counts(), self._counts
         elapsed_s = now_s - self._looked_s if self._looked_s is not None else 0.0
@@ -54,6 +59,7 @@ class HudSampler:
             round_trip=self._metrics.stage("round_trip", 1),
             revision=revision,
             exact=exact,
+            camera=camera,
             decoder=decoder,
             queues=self._metrics.queues(),
             dropped={name.removeprefix(_DROPS): n for name, n in counts.items() if name.startswith(_DROPS)},
@@ -70,12 +76,23 @@ def hud_lines(snapshot: HudSnapshot) -> list[str]:
         ("round trip", _ms(snapshot.round_trip.p50_s) if snapshot.round_trip else "    -"),
         ("received", f"{snapshot.bytes_per_s / 1e6:5.2f} MB/s"),
         ("revision", f"{snapshot.revision:5d} {'exact' if snapshot.exact else 'moving'}"),
+        ("camera", _behind(snapshot.camera)),
         ("decoder", snapshot.decoder or "    -"),
         ("waiting", _named(snapshot.queues)),
         ("dropped", _named(snapshot.dropped)),
         ("stalls", f"{snapshot.stalls:5d}"),
     ]
     return [f"{name:<10}  {value}" for name, value in rows]
+
+
+def _behind(camera: CameraDifference | None) -> str:
+    """Say how far the picture is behind the camera here."""
+    if camera is None:
+        return "    -"
+    if camera == CameraDifference():
+        return "      in step"
+    turned = ", turned" if camera.turned else ""
+    return f"{math.hypot(*camera.pan_px):5.0f} px, zoom {camera.zoom:.2f}{turned}"
 
 
 def _ms(seconds: float) -> str:

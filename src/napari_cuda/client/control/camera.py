@@ -20,11 +20,6 @@ class CameraDifference:
     zoom: float = 1.0
     turned: bool = False
 
-    @property
-    def none(self) -> bool:
-        """True if the picture is where the local camera wants it."""
-        return self == CameraDifference()
-
 
 class CameraState:
     """Owner: GUI thread; pure.
@@ -35,23 +30,15 @@ class CameraState:
     """
 
     def __init__(self) -> None:
-        self._local: CameraPose | None = None
         self._frame: CameraPose | None = None
-
-    def moved(self, pose: CameraPose) -> None:
-        """The camera here is at `pose`, whoever moved it."""
-        self._local = pose
 
     def shown(self, pose: CameraPose) -> None:
         """A picture drawn with `pose` is on screen."""
         self._frame = pose
 
-    @property
-    def difference(self) -> CameraDifference | None:
-        """How the local camera differs from that of the picture on screen; None while one is unknown."""
-        if self._local is None or self._frame is None:
-            return None
-        return difference(self._frame, self._local)
+    def difference(self, local: CameraPose) -> CameraDifference | None:
+        """Return how the camera here differs from that of the picture on screen; None while there is no picture."""
+        return None if self._frame is None else difference(self._frame, local)
 
 
 def difference(frame: CameraPose, local: CameraPose) -> CameraDifference:

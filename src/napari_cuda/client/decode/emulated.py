@@ -15,9 +15,9 @@ from napari_cuda.client.decode.live import (
     DecoderFactory,
     DecoderUnavailableError,
 )
-from napari_cuda.client.decode.surface_pool import DEFAULT_SURFACES, SurfacePool
+from napari_cuda.client.decode.surface_pool import DEFAULT_SURFACES, PooledSurface, SurfacePool
 from napari_cuda.client.playout.lease import UseAfterReleaseError
-from napari_cuda.client.playout.picture import ColorSpec, YuvPicture
+from napari_cuda.client.playout.picture import YuvPicture
 from napari_cuda.client.playout.surface import Surface, SurfaceKind
 from napari_cuda.protocol.errors import StreamError
 
@@ -116,27 +116,12 @@ class EmulatedDecoder:
         self._pool.close()
 
 
-class PlaneSurface:
+class PlaneSurface(PooledSurface):
     """A surface in memory. Owner: the lease that wraps it."""
 
-    kind = SurfaceKind.CPU_PLANES
-    handle = 0
-
     def __init__(self, picture: YuvPicture, pts: int, pool: SurfacePool) -> None:
+        super().__init__(pool, pts, picture.color, SurfaceKind.CPU_PLANES)
         self._picture: YuvPicture | None = picture
-        self._color = picture.color
-        self._pts = pts
-        self._pool = pool
-
-    @property
-    def pts(self) -> int:
-        """The PTS the access unit was submitted with."""
-        return self._pts
-
-    @property
-    def color(self) -> ColorSpec:
-        """What the bitstream says about the samples."""
-        return self._color
 
     def planes(self) -> YuvPicture:
         """Return the decoder's planes; UseAfterReleaseError once the surface is closed."""
@@ -147,4 +132,4 @@ class PlaneSurface:
     def close(self) -> None:
         """Give the surface back to its pool."""
         self._picture = None
-        self._pool.free()
+        super().close()

@@ -15,9 +15,9 @@ from napari_cuda.client.decode.live import (
     DecoderCounts,
     DecoderUnavailableError,
 )
-from napari_cuda.client.decode.surface_pool import DEFAULT_SURFACES, SurfacePool
+from napari_cuda.client.decode.surface_pool import DEFAULT_SURFACES, PooledSurface, SurfacePool
 from napari_cuda.client.playout.lease import UseAfterReleaseError
-from napari_cuda.client.playout.picture import ColorSpec, YuvPicture
+from napari_cuda.client.playout.picture import YuvPicture
 from napari_cuda.client.playout.surface import Surface, SurfaceKind
 from napari_cuda.protocol.errors import StreamError
 
@@ -91,38 +91,14 @@ class HardwareDecoder:
         self._pool.close()
 
 
-class HardwareSurface:
+class HardwareSurface(PooledSurface):
     """A decoded frame on its device. Owner: the lease that wraps it."""
 
     def __init__(self, frame: av.VideoFrame, kind: SurfaceKind, handle: int, pool: SurfacePool) -> None:
         if kind is not SurfaceKind.CPU_PLANES and (frame.sw_format or frame.format).name != "nv12":
             raise StreamError("the hardware decodes to another format than NV12: only 8 bit 4:2:0 can be shown")
+        super().__init__(pool, frame.pts or 0, color_of(frame), kind, handle)
         self._frame: av.VideoFrame | None = frame
-        self._kind = kind
-        self._handle = handle
-        self._color = color_of(frame)
-        self._pts = frame.pts or 0
-        self._pool = pool
-
-    @property
-    def kind(self) -> SurfaceKind:
-        """Where the samples are."""
-        return self._kind
-
-    @property
-    def pts(self) -> int:
-        """The PTS the access unit was submitted with."""
-        return self._pts
-
-    @property
-    def color(self) -> ColorSpec:
-        """What the bitstream says about the samples."""
-        return self._color
-
-    @property
-    def handle(self) -> int:
-        """The native object."""
-        return self._handle
 
     @property
     def frame(self) -> av.VideoFrame:
@@ -144,4 +120,4 @@ class HardwareSurface:
     def close(self) -> None:
         """Give the surface back to its pool."""
         self._frame = None
-        self._pool.free()
+        super().close()

@@ -1,4 +1,4 @@
-"""SurfacePool: how many surfaces a decoder may have out, and those that wait to be taken."""
+"""SurfacePool: how many surfaces a decoder may have out, and those that wait to be taken; PooledSurface: one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import threading
 from collections import deque
 
 from napari_cuda.client.decode.live import DecoderCounts
-from napari_cuda.client.playout.surface import Surface
+from napari_cuda.client.playout.picture import ColorSpec
+from napari_cuda.client.playout.surface import Surface, SurfaceKind
 
 DEFAULT_SURFACES = 16
 """What the presenter holds at a latency of 100 ms and 60 frames/s, the renderer's two (shown and on
@@ -85,3 +86,38 @@ class SurfacePool:
         with self._changed:
             self._closed = True
         self.clear()
+
+
+class PooledSurface:
+    """What every surface of a pool says of itself. Owner: the lease that wraps it."""
+
+    def __init__(self, pool: SurfacePool, pts: int, color: ColorSpec, kind: SurfaceKind, handle: int = 0) -> None:
+        self._pool = pool
+        self._pts = pts
+        self._color = color
+        self._kind = kind
+        self._handle = handle
+
+    @property
+    def kind(self) -> SurfaceKind:
+        """Where the samples are."""
+        return self._kind
+
+    @property
+    def pts(self) -> int:
+        """The PTS the access unit was submitted with."""
+        return self._pts
+
+    @property
+    def color(self) -> ColorSpec:
+        """What the bitstream says about the samples."""
+        return self._color
+
+    @property
+    def handle(self) -> int:
+        """The native object; 0 for planes in memory."""
+        return self._handle
+
+    def close(self) -> None:
+        """Give the surface back to its pool."""
+        self._pool.free()

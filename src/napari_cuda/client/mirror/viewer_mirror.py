@@ -19,6 +19,7 @@ from napari_cuda.client.loop_state import ClientLoopState
 from napari_cuda.client.mirror import remote_layers
 from napari_cuda.client.mirror.remote_layers import RemoteLayer
 from napari_cuda.protocol import messages as m
+from napari_cuda.protocol.packet import CameraPose
 from napari_cuda.protocol.properties import Property, Scope, scope_properties
 from napari_cuda.protocol.session import AckTimedOut, SessionEvent
 from napari_cuda.protocol.wire_types import Wire
@@ -61,7 +62,6 @@ class ViewerMirror:
     ) -> None:
         self._viewer = viewer
         self._control = state.control
-        self._camera = state.camera
         self._host = host
         self._send = send
         self._own_canvas = own_canvas
@@ -130,6 +130,10 @@ class ViewerMirror:
                 self._control.mirror(Scope.DIMS if isinstance(delta, m.DimsUpdate) else Scope.VIEW, values, revision)
                 # Setting dims or ndisplay moves napari's camera; the server's pose is the truth.
                 self._show_model()
+
+    def camera_pose(self) -> CameraPose:
+        """Return where the camera is here."""
+        return conversion.camera_pose(self._viewer)
 
     def flush(self) -> None:
         """Send what was set and not sent yet."""
@@ -307,7 +311,6 @@ class ViewerMirror:
         self._dims_moving = False
 
     def _on_camera(self, _event: Any = None) -> None:
-        self._camera.moved(conversion.camera_pose(self._viewer))
         if not self._dims_moving:
             self._note(Scope.CAMERA, self._viewer.scene.camera)
 

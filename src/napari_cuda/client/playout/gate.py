@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from napari_cuda.client.playout.loop_sync import LoopSyncState, SyncCounts
+from napari_cuda.client.playout.loop_sync import LoopSyncState
 from napari_cuda.protocol.packet import PacketKind
 
 _SEQ_MODULUS = 1 << 32
@@ -170,11 +170,6 @@ class StreamGate:
         """True if an epoch (the client's) is one of the present connection: its `seq` means something there."""
         return epoch >= self._first_epoch
 
-    def counts(self) -> SyncCounts:
-        """Return what happened so far."""
-        with self._lock:
-            return self._sync.snapshot()
-
     def take_log_line(self) -> str | None:
         """Return what is to be logged now, once; None if there is nothing (nearly always)."""
         with self._lock:
@@ -187,22 +182,16 @@ class StreamGate:
         or one that arrives twice or late, is dropped and changes nothing else.
         """
         with self._lock:
-            counts = self._sync.counts
             missing = 0 if self._next_seq is None else seq_distance(seq, self._next_seq)
             if missing < 0:
-                counts.dropped_late += 1
                 return Verdict.DROP
             self._next_seq = seq + 1
             if missing > 0:
-                counts.gaps += 1
-                counts.missing += missing
                 self._sync.discontinuity(f"{missing} missing before packet {seq}", now_s)
                 self._step(GateEvent.LOSS)
             if self._server_epoch is not None and epoch < self._server_epoch:
-                counts.dropped_old_epoch += 1
                 return Verdict.DROP
             if epoch != self._server_epoch:
-                counts.epochs += 1
                 if self._server_epoch is not None:
                     self._epoch += 1
                 self._server_epoch = epoch
@@ -218,13 +207,12 @@ class StreamGate:
         drops (`admit`) as for any other loss. The decoder logs why.
         """
         with self._lock:
-            self._sync.counts.losses += 1
             passed = self._keyframe_seq is not None and seq_distance(self._keyframe_seq, seq) > 0
             if epoch != self._epoch or passed:
                 return False
             self._epoch += 1
             self._step(GateEvent.LOSS)
-            return self._request(now_s)
+            return self._requests.due(now_s)
 
     def malformed(self, text: str, now_s: float) -> None:
         """What arrived is no packet, as `text` says; the gap that it leaves is then no news."""
@@ -234,7 +222,6 @@ class StreamGate:
     def on_reconnect(self) -> None:
         """A new connection begins: its packets and the server's epochs count from anew."""
         with self._lock:
-            self._sync.counts.reconnects += 1
             self._step(GateEvent.RECONNECT)
             self._next_seq = None
             self._server_epoch = None
@@ -248,19 +235,11 @@ class StreamGate:
     def _judge(self, seq: int, event: GateEvent, now_s: float) -> Verdict:
         verdict = self._step(event).verdict
         if event is GateEvent.KEYFRAME:
-            self._sync.counts.keyframes += 1
             self._keyframe_seq = seq
             self._requests.answered()
         if verdict is Verdict.ADMIT:
-            self._sync.counts.admitted += 1
             return verdict
-        self._sync.counts.dropped_closed += 1
-        return Verdict.DROP_AND_REQUEST_KEYFRAME if self._request(now_s) else Verdict.DROP
-
-    def _request(self, now_s: float) -> bool:
-        due = self._requests.due(now_s)
-        self._sync.counts.keyframe_requests += due
-        return due
+        return Verdict.DROP_AND_REQUEST_KEYFRAME if self._requests.due(now_s) else Verdict.DROP
 
     def _step(self, event: GateEvent) -> Transition:
         transition = TRANSITIONS[self._state, event]

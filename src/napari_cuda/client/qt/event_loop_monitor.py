@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from qtpy.QtCore import QObject, Qt, QTimer
 
+from napari_cuda.client.rate_limit import RateLimit
 from napari_cuda.client.telemetry import ClientMetrics
 
 log = logging.getLogger(__name__)
@@ -53,23 +54,6 @@ class EventLoopWatch:
             return Look()
         self._kicked_s = waiting_since_s
         return Look(kick=True)
-
-
-class RateLimit:
-    """Lets one thing through every `every_s`, and counts the others. Pure. Owner: GUI thread."""
-
-    def __init__(self, every_s: float) -> None:
-        self._every_s = every_s
-        self._passed_s: float | None = None
-        self._held_back = 0
-
-    def passes(self, now_s: float) -> int | None:
-        """Return how many were held back since the last that passed, or None if this one is, too."""
-        if self._passed_s is not None and now_s - self._passed_s < self._every_s:
-            self._held_back += 1
-            return None
-        held_back, self._held_back, self._passed_s = self._held_back, 0, now_s
-        return held_back
 
 
 class EventLoopMonitor(QObject):

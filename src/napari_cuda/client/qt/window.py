@@ -170,12 +170,15 @@ class QtHost:
                 self.facade.window_hidden()
 
     def _hud_text(self) -> str:
-        if self._hud is None or self._loop is None:
+        if self._hud is None or self._loop is None or self._mirror is None:
             return ""
-        shown = self._loop.state.shown
-        exact = shown.revision > 0 and shown.exact_revision >= shown.revision
+        state = self._loop.state
         snapshot = self._hud.look(
-            time.perf_counter(), revision=shown.revision, exact=exact, decoder=self._loop.pipeline.name
+            time.perf_counter(),
+            revision=state.shown.revision,
+            exact=0 < state.shown.revision <= state.shown.exact_revision,
+            camera=state.camera.difference(self._mirror.camera_pose()),
+            decoder=self._loop.pipeline.name,
         )
         return "\n".join(hud_lines(snapshot))
 
@@ -208,7 +211,7 @@ def connect_window(config: ClientConfig, *, timeout_s: float, client: str, show:
     host.attach(session.loop, session.mirror, session)
     try:
         session.open(timeout_s)
-    except BaseException:
+    except BaseException:  # an interrupt too: neither window nor thread may stay
         viewer.close()
         raise
     return viewer

@@ -209,7 +209,7 @@ class RenderLoop:
                 self._greet(viewer, (), 0)
                 return {}
             return self._bridge.apply(intent)
-        except Exception as error:
+        except Exception as error:  # a layer or plugin may raise anything; its viewer gets the reason
             log.exception("an intent failed; the session goes on")
             reason = f"the server failed: {type(error).__name__}: {error}".splitlines()[0]
             return dict.fromkeys(getattr(intent, "values", {}) or ("intent",), reason)

@@ -18,7 +18,6 @@ from napari_cuda.client.playout.gate import (
     Verdict,
     seq_distance,
 )
-from napari_cuda.client.playout.loop_sync import SyncCounts
 from napari_cuda.protocol.packet import PacketKind
 
 KEYFRAME, DELTA = (PacketKind.ACCESS_UNIT, True), (PacketKind.ACCESS_UNIT, False)
@@ -246,7 +245,7 @@ def test_losses_from_another_thread_never_let_an_undecodable_packet_through() ->
         inbox.put(None)
         decoder.result(30)
     assert not wrong
-    assert gate.counts().losses > 10
+    assert list(decoded.values()).count(False) > 10, "hardly anything was lost"
 
 
 def test_a_malformed_packet_and_the_gap_it_leaves_are_one_line() -> None:
@@ -258,7 +257,7 @@ def test_a_malformed_packet_and_the_gap_it_leaves_are_one_line() -> None:
     assert gate.take_log_line() is None
 
 
-def test_everything_is_counted_and_discontinuities_are_said() -> None:
+def test_discontinuities_are_said() -> None:
     gate = StreamGate()
     gate.on_reconnect()
     run(gate, [(0, KEYFRAME), (1, DELTA), (4, DELTA), (4, DELTA), (5, KEYFRAME), (6, DELTA)], epoch=2)
@@ -266,19 +265,6 @@ def test_everything_is_counted_and_discontinuities_are_said() -> None:
     run(gate, [(7, DELTA)], epoch=1)
     lose(gate, 6, now_s=5.0)
     assert gate.take_log_line() is None, "the decoder says why"
-    assert gate.counts() == SyncCounts(
-        admitted=4,
-        keyframes=2,
-        gaps=1,
-        missing=2,
-        losses=1,
-        epochs=1,
-        reconnects=1,
-        dropped_closed=1,
-        dropped_late=1,
-        dropped_old_epoch=1,
-        keyframe_requests=2,
-    )
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(-(2**31), 2**31 - 1))

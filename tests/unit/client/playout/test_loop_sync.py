@@ -27,10 +27,3 @@ def test_what_follows_within_a_second_is_counted_and_said_with_the_next_line() -
     ]
     sync.discontinuity("much later", 99.0)
     assert sync.take_line() == "discontinuity in the stream: much later (4 more since the last such line)"
-
-
-def test_a_snapshot_does_not_change_any_more() -> None:
-    sync = LoopSyncState()
-    before = sync.snapshot()
-    sync.counts.gaps += 1
-    assert (before.gaps, sync.snapshot().gaps) == (0, 1)

@@ -17,7 +17,6 @@ from napari_cuda.client.qt.event_loop_monitor import (
     EventLoopMonitor,
     EventLoopWatch,
     Look,
-    RateLimit,
 )
 from napari_cuda.client.telemetry import ClientMetrics
 
@@ -66,11 +65,6 @@ def test_after_a_hang_the_picture_gets_its_chance_before_it_is_kicked() -> None:
     watch.look(10.0, None)
     assert watch.look(13.0, 10.5) == Look(stall_s=pytest.approx(2.9))
     assert watch.look(13.1, 10.5).kick
-
-
-def test_rate_limit_counts_what_it_holds_back() -> None:
-    limit = RateLimit(10.0)
-    assert [limit.passes(now_s) for now_s in (0.0, 1.0, 9.9, 10.0, 25.0)] == [0, None, None, 2, 0]
 
 
 class Gui:
