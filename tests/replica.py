@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from napari_cuda.protocol import messages as m
-from napari_cuda.protocol.properties import Scope
+from napari_cuda.protocol.property import Scope
 
 SCOPES = (Scope.SCENE, Scope.DIMS, Scope.CAMERA, Scope.VIEW)
 

@@ -16,7 +16,7 @@ from napari.utils.colormaps import Colormap, ensure_colormap
 from napari.utils.colormaps.colormap_utils import ALL_COLORMAPS
 
 from napari_cuda.protocol.packet import CameraPose
-from napari_cuda.protocol.properties import Property
+from napari_cuda.protocol.property import Property
 from napari_cuda.protocol.wire_types import Wire
 
 

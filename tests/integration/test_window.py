@@ -15,7 +15,8 @@ from integration.conftest import Connect, Serve
 from napari_cuda.client.headless import RemoteViewer
 from napari_cuda.client.qt.window import StreamedViewer
 from napari_cuda.protocol import messages as m
-from napari_cuda.protocol.properties import TABLE, Property, Scope
+from napari_cuda.protocol.properties import TABLE
+from napari_cuda.protocol.property import Property, Scope
 from napari_cuda.protocol.wire_types import Wire
 from napari_cuda.server_process import ServerProcess
 from raw_client import RawClient

@@ -12,7 +12,8 @@ from napari.layers import Image, Labels
 from napari.utils.colormaps import AVAILABLE_COLORMAPS, Colormap
 
 from napari_cuda import conversion
-from napari_cuda.protocol.properties import TABLE, Property, Scope, layer_properties, scope_properties
+from napari_cuda.protocol.properties import TABLE, layer_properties, scope_properties
+from napari_cuda.protocol.property import Property, Scope
 
 
 def model_of(row: Property) -> Any:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.backlog import MOST_WAITING, MessageBacklog
-from napari_cuda.protocol.properties import Scope
+from napari_cuda.protocol.property import Scope
 from napari_cuda.server.scene.authority import Observation, SceneAuthority
 from replica import Replica, layer, scene
 

@@ -13,13 +13,12 @@ from napari_cuda.protocol.errors import PropertyError
 from napari_cuda.protocol.properties import (
     LAYER_KINDS,
     TABLE,
-    Property,
-    Scope,
     check_values,
     layer_properties,
     reference_table,
     scope_properties,
 )
+from napari_cuda.protocol.property import Property, Scope
 
 ROOT = Path(__file__).resolve().parents[3]
 PROTOCOL_DOC = ROOT / "docs" / "protocol.md"

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from napari_cuda.protocol import messages as m
-from napari_cuda.protocol.properties import Scope
+from napari_cuda.protocol.property import Scope
 from napari_cuda.protocol.wire_types import Wire
 
 LAYER_PREFIX = "layer:"

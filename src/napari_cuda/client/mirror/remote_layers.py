@@ -17,7 +17,8 @@ from napari.layers import Image, Labels, Layer, Points, Shapes, Surface, Tracks,
 from napari_cuda import conversion
 from napari_cuda.client.mirror.napari_adapter import NoLocalData, extent_changed
 from napari_cuda.protocol import messages as m
-from napari_cuda.protocol.properties import Property, layer_properties
+from napari_cuda.protocol.properties import layer_properties
+from napari_cuda.protocol.property import Property
 from napari_cuda.protocol.wire_types import Wire
 
 OnSet = Callable[["RemoteLayer", Property, Wire], None]

@@ -20,7 +20,8 @@ from napari_cuda.client.mirror import remote_layers
 from napari_cuda.client.mirror.remote_layers import RemoteLayer
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.packet import CameraPose
-from napari_cuda.protocol.properties import Property, Scope, scope_properties
+from napari_cuda.protocol.properties import scope_properties
+from napari_cuda.protocol.property import Property, Scope
 from napari_cuda.protocol.session import AckTimedOut, SessionEvent
 from napari_cuda.protocol.wire_types import Wire
 

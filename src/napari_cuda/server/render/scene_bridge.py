@@ -17,14 +17,8 @@ from napari.layers import Image, Layer, Surface
 from napari_cuda import conversion
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.errors import PropertyError
-from napari_cuda.protocol.properties import (
-    LAYER_KINDS,
-    Property,
-    Scope,
-    check_values,
-    layer_properties,
-    scope_properties,
-)
+from napari_cuda.protocol.properties import LAYER_KINDS, check_values, layer_properties, scope_properties
+from napari_cuda.protocol.property import Property, Scope
 from napari_cuda.protocol.wire_types import Wire
 from napari_cuda.server.scene.authority import Observation
 

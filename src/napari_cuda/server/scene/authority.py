@@ -10,7 +10,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from napari_cuda.protocol import messages as m
-from napari_cuda.protocol.properties import Scope
+from napari_cuda.protocol.property import Scope
 
 _UPDATES: dict[Scope, type[m.DimsUpdate | m.CameraUpdate | m.ViewUpdate]] = {
     Scope.DIMS: m.DimsUpdate,

@@ -14,7 +14,8 @@ from napari_cuda import conversion
 from napari_cuda.client.mirror import remote_layers
 from napari_cuda.client.mirror.remote_layers import REMOTE_CLASSES, RemoteLayer
 from napari_cuda.protocol import messages as m
-from napari_cuda.protocol.properties import LAYER_KINDS, Property, layer_properties
+from napari_cuda.protocol.properties import LAYER_KINDS, layer_properties
+from napari_cuda.protocol.property import Property
 
 HUGE = [400, 90_000, 80_000]  # 2.9 TB of uint8, were it real
 GRIDDED = ("image", "labels")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_cuda.protocol import messages as m
-from napari_cuda.protocol.properties import Scope
+from napari_cuda.protocol.property import Scope
 from napari_cuda.server.scene.authority import MOST_REMOVED, Observation, SceneAuthority
 from replica import SCOPES, Replica, layer, scene
 
