@@ -22,6 +22,8 @@ from hypothesis import settings as hypothesis_settings
 # napari reads this once, when it is imported, and writes to that file: never the user's own.
 _SETTINGS_FOLDER = tempfile.TemporaryDirectory(prefix="napari-cuda-tests-", ignore_cleanup_errors=True)
 os.environ["NAPARI_CONFIG"] = str(Path(_SETTINGS_FOLDER.name) / "napari-settings.yaml")
+# And `connect` its list of recent connections.
+os.environ["XDG_CONFIG_HOME"] = _SETTINGS_FOLDER.name
 
 hypothesis_settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=60)
 hypothesis_settings.load_profile("repeatable")

@@ -20,9 +20,6 @@ def layer(name: str, *, shape: tuple[int, ...] = (4, 4), **values: Any) -> m.Lay
         shape=list(shape),
         dtype="uint8",
         extent=[[0.0] * len(shape), [float(n - 1) for n in shape]],
-        transform={},
-        units=["pixel"] * len(shape),
-        axis_labels=["y", "x"],
     )
     return m.LayerState(spec, values)
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import napari_cuda
 from napari_cuda.api import prepare_server_process
@@ -22,6 +24,13 @@ class SceneServer(ServerProcess):
         super().__init__([])
         self._arguments = [sys.executable, __file__, scene, f"{size[0]}x{size[1]}"]
 
+    def contents(self) -> dict[str, Any]:
+        """Return what the layers hold on the server, by name, as `gestures.contents` tells it."""
+        os.kill(self.pid, signal.SIGUSR1)
+        assert self._process is not None and self._process.stdout is not None
+        told: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return told
+
 
 def main(scene: str, size: str) -> None:
     """Serve `scene` until interrupted; print one line of JSON, as `serve --announce json` does."""
@@ -29,6 +38,7 @@ def main(scene: str, size: str) -> None:
     from napari.components import ViewerModel  # noqa: PLC0415 -- the environment comes first
 
     sys.path.insert(0, str(Path(__file__).parent))
+    from gestures import all_contents  # noqa: PLC0415
     from scenes import SCENES  # noqa: PLC0415
 
     def announce(server: object) -> None:
@@ -38,6 +48,11 @@ def main(scene: str, size: str) -> None:
     width, height = (int(side) for side in size.split("x"))
     viewer = ViewerModel()
     SCENES[scene](viewer)
+
+    def tell_contents(*_signal: object) -> None:
+        print(json.dumps(all_contents(viewer)), flush=True)
+
+    signal.signal(signal.SIGUSR1, tell_contents)
     napari_cuda.serve(viewer, on_ready=announce, port=0, size=(width, height))
 
 

@@ -13,6 +13,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+import likeness_scenes
+import scale_scenes
+import value_scenes
+from layers_of_each_kind import layer_of
+
 
 def smooth_image(height: int, width: int, seed: int = 0) -> npt.NDArray[np.uint8]:
     """Return (height, width) uint8: waves and a little noise, full range."""
@@ -83,10 +88,16 @@ def add_blending_scene(viewer: Any) -> None:
 
 
 def add_image_and_labels(viewer: Any) -> None:
-    """Add an image and labels of (10, 64, 80): what every row of the property table can be set on."""
+    """Add an image and labels of (10, 64, 80)."""
     volume = np.random.default_rng(6).integers(0, 256, (10, 64, 80), np.uint8)
     viewer.add_image(volume, name="volume")
     viewer.add_labels((volume[:, ::-1] // 32).astype(np.int32), name="cells")
+
+
+def add_properties_scene(viewer: Any) -> None:
+    """Add one layer of each kind of three dimensions: what every row of the property table can be set on."""
+    for kind in ("image", "labels", "points", "shapes", "surface", "tracks", "vectors"):
+        viewer.add_layer(layer_of(kind))
 
 
 def add_every_kind(viewer: Any) -> None:
@@ -114,13 +125,44 @@ def add_many_layers(viewer: Any) -> None:
         viewer.add_image(smooth_image(12, 8, number), name=f"small {number}", translate=(132, 10 * number))
 
 
-SCENES = {
-    "flat": add_flat_scene,
-    "many": add_many_layers,
-    "mri": add_mri_volume,
-    "patches": add_color_patches,
-    "blending": add_blending_scene,
-    "image and labels": add_image_and_labels,
-    "every kind": add_every_kind,
-}
+def add_tools_scene(viewer: Any) -> None:
+    """Add labels to draw on, of (4, 48, 64), points and shapes; there are none of these yet."""
+    z, y, x = np.mgrid[:4, :48, :64]
+    labels = np.where((y % 16 > 3) & (x % 16 > 3), (y // 16) * 4 + x // 16 + 1, 0)
+    viewer.add_labels(np.where(z < 3, labels, 0).astype(np.int32), name="cells")
+    viewer.add_points(np.empty((0, 2)), name="spots", size=3)  # napari pastes points in 2D only
+    viewer.add_shapes(None, ndim=3, name="outlines", face_color="magenta")
+    viewer.add_points([[z, 10, 10] for z in range(4)], name="column", size=4)
+
+
+def add_layers_to_work_on(viewer: Any) -> None:
+    """Add small layers that every entry of the layer menu has something to do on."""
+    rng = np.random.default_rng(8)
+    viewer.add_image(rng.integers(20, 90, (4, 16, 20), np.uint8), name="stack")
+    for name in ("red", "green", "blue"):
+        viewer.add_image(rng.integers(20, 90, (16, 20), np.uint8), name=name, colormap=name)
+    viewer.add_image(rng.integers(0, 255, (16, 20, 3), np.uint8), name="colors", rgb=True)
+    viewer.add_labels(rng.integers(0, 5, (16, 20)), name="cells")
+    pixels = rng.integers(0, 255, (64, 64), np.uint8)
+    viewer.add_image([pixels, pixels[::2, ::2]], name="pyramid", contrast_limits=(0, 255))
+    viewer.add_shapes([np.array([[2.0, 2], [2, 9], [9, 9]])], shape_type="polygon", name="outline")
+
+
+SCENES = (
+    likeness_scenes.SCENES
+    | scale_scenes.SCENES
+    | value_scenes.SCENES
+    | {
+        "tools": add_tools_scene,
+        "flat": add_flat_scene,
+        "many": add_many_layers,
+        "mri": add_mri_volume,
+        "patches": add_color_patches,
+        "blending": add_blending_scene,
+        "image and labels": add_image_and_labels,
+        "every kind": add_every_kind,
+        "to work on": add_layers_to_work_on,
+        "properties": add_properties_scene,
+    }
+)
 """Every scene by name."""

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from napari_cuda import __version__, settings
-from napari_cuda.protocol.errors import StartupError
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -65,9 +64,7 @@ def connect(
     )
     client = f"napari-cuda {__version__}"
     if window:
-        if not settings.display_name():
-            # Qt would abort the process.
-            raise StartupError("there is no display to open a window on; scripts connect with window=False")
+        settings.require_display()
         from napari_cuda.client.qt.window import connect_window  # noqa: PLC0415 -- needs Qt
 
         return connect_window(config, timeout_s=timeout_s, client=client)
@@ -94,7 +91,7 @@ def serve(
     from napari_cuda.server.config import ServerConfig  # noqa: PLC0415 -- the environment comes first
 
     chosen = settings.load_settings()
-    defaults: dict[str, Any] = {"gl_device": chosen.gl_device}
+    defaults: dict[str, Any] = {"gl_device": chosen.gl_device, "upload_limit_mb": chosen.upload_limit_mb}
     if chosen.token is not None:
         defaults["token"] = chosen.token.get_secret_value()
     roots = tuple(Path(root) for root in options.pop("roots", ()))

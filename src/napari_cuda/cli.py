@@ -22,6 +22,7 @@ from napari_cuda.protocol.errors import ConfigError, NapariCudaError
 from napari_cuda.worker import Worker
 
 if TYPE_CHECKING:
+    from napari_cuda.client.qt.window import StreamedViewer
     from napari_cuda.server.app import Server
 
 app = typer.Typer(
@@ -154,7 +155,10 @@ def _announce(server: Server, line: TextIO | None) -> None:
 
 @app.command()
 def connect(
-    url: Annotated[str, typer.Argument(help="The URL that `napari-cuda serve` printed, token included.")],
+    url: Annotated[
+        str | None,
+        typer.Argument(help="The URL that `napari-cuda serve` printed, token included. None: a dialog asks."),
+    ] = None,
     timeout: Annotated[float, typer.Option(help="Seconds to wait for the server.")] = 30.0,
     metrics_port: Annotated[
         int | None, typer.Option(help="Serve this client's metrics to Prometheus here, on loopback; 0: any free port.")
@@ -165,13 +169,31 @@ def connect(
         _log()
         import napari
 
-        from napari_cuda import api
+        viewer = _connected(url, timeout, metrics_port)
+        if viewer is not None:
+            try:
+                napari.run()
+            finally:
+                viewer.leave()
 
-        viewer = api.connect(url, timeout_s=timeout, metrics_port=metrics_port)
-        try:
-            napari.run()
-        finally:
-            viewer.leave()
+
+def _connected(url: str | None, timeout_s: float, metrics_port: int | None) -> StreamedViewer | None:
+    """Return the window of `url`, or of what the user chooses; None if nothing."""
+    from napari_cuda import api
+    from napari_cuda.client.recent import Recent, RecentConnections
+
+    def connect(address: str, token: str | None = None) -> StreamedViewer:
+        return api.connect(address, token=token, timeout_s=timeout_s, metrics_port=metrics_port)
+
+    recent = RecentConnections(settings.recent_connections_file())
+    if url is None:
+        settings.require_display()
+        from napari_cuda.client.qt.connect_dialog import ask_and_connect
+
+        return ask_and_connect(recent, connect)
+    viewer = connect(url)
+    recent.remember(Recent(viewer.server.address, viewer.session_title))
+    return viewer
 
 
 @app.command()

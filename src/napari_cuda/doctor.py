@@ -70,6 +70,7 @@ def _connecting() -> list[Row]:
         rows.append((probe.usable, f"  {probe.name}", "decodes" if probe.usable else probe.reason))
     display = settings.display_name()
     rows.append((bool(display), "a display for the window", display or "none: scripts, `snapshot` and `demo` work"))
+    rows.append((True, "recent connections", str(settings.recent_connections_file())))
     return rows
 
 

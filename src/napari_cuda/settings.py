@@ -23,6 +23,10 @@ GlDevice = Literal["auto", "hardware", "surfaceless", "software"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
+DEFAULT_UPLOAD_LIMIT_MB = 4096
+"""A file of a few gigabytes is what people drop on a window; more they copy."""
+
+
 class Settings(BaseSettings):
     """The table of settings. Immutable; read once at start-up with `load_settings()`."""
 
@@ -45,6 +49,11 @@ class Settings(BaseSettings):
         default=None, ge=0, le=65535, description="port on which `connect` serves its own metrics; 0 takes a free one"
     )
     token: SecretStr | None = Field(default=None, description="access token; a random one is made if unset")
+    upload_limit_mb: int = Field(
+        default=DEFAULT_UPLOAD_LIMIT_MB,
+        ge=0,
+        description="megabytes of files that the clients of `serve` may send in a session; 0 refuses uploads",
+    )
     vt_gl_safe: bool = Field(
         default=True, description="give a decoded surface back only when the GPU has drawn it; off saves a fence"
     )
@@ -105,6 +114,14 @@ def server_napari_config() -> Path:
     return Path(state) / "napari-cuda" / "server" / "napari.yaml"
 
 
+def recent_connections_file() -> Path:
+    """Return where `connect` keeps the servers it was connected to."""
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "napari-cuda" / "recent.json"
+    own = os.environ.get("APPDATA") if sys.platform == "win32" else os.environ.get("XDG_CONFIG_HOME")
+    return Path(own or Path.home() / ".config") / "napari-cuda" / "recent.json"
+
+
 def prepare_headless_process(config_file: Path) -> None:
     """Make this process one that renders without a display; call before napari or OpenGL is imported.
 
@@ -140,6 +157,12 @@ def display_name() -> str:
     if sys.platform in ("darwin", "win32"):
         return sys.platform
     return os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY") or ""
+
+
+def require_display() -> None:
+    """Raise StartupError if there is no display to open a window on: Qt would abort the process."""
+    if not display_name():
+        raise StartupError("there is no display to open a window on; scripts connect with window=False")
 
 
 def _refuse_late_call(config_file: Path) -> None:

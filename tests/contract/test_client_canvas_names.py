@@ -10,11 +10,14 @@ from operator import attrgetter
 
 import napari
 import pytest
+from napari._app_model import get_app_model
+from napari._qt.qt_viewer import QtViewer
 from napari._vispy.layers.base import VispyBaseLayer
 from napari._vispy.utils.visual import create_vispy_layer
 
 from gl_window import open_viewer
-from napari_cuda.client.qt.napari_adapter import PRIVATE_NAMES
+from napari_cuda.client.qt.data_actions import FILE
+from napari_cuda.client.qt.napari_adapter import PRIVATE_NAMES, replace_commands
 
 UPGRADE = "napari or vispy changed: adapt src/napari_cuda/client/qt/napari_adapter.py or pin the older version"
 
@@ -60,3 +63,27 @@ def test_visuals_are_made_as_the_null_visual_expects() -> None:
         UPGRADE
     )
     assert "layer_to_visual[cls](layer, *args, **kwargs)" in inspect.getsource(create_vispy_layer), UPGRADE
+
+
+def test_a_menu_s_command_is_replaced_for_one_window_only(
+    viewer: napari.Viewer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, command_id = get_app_model(), "napari.window.file.open_files_dialog"
+    called: list[str] = []
+    monkeypatch.setattr(QtViewer, "_qt_open", lambda self, names, **options: called.append("napari's"))
+    monkeypatch.setattr(QtViewer, "_open_file_dialog_uni", lambda self, caption: ["x.tif"])
+    replace_commands(viewer, {command_id: lambda: called.append("ours")})
+    app.commands.execute_command(command_id).result()
+    monkeypatch.setattr(napari, "current_viewer", lambda: None)
+    app.commands.execute_command(command_id).result()
+    assert called == ["ours", "napari's"], UPGRADE
+
+
+def test_drops_and_dialogs_open_through_what_is_replaced(viewer: napari.Viewer) -> None:
+    for function, names in (
+        (QtViewer.dropEvent, ("_open_from_list_of_urls_data",)),
+        (QtViewer._open_from_list_of_urls_data, ("_qt_open",)),
+    ):
+        assert set(names) <= set(function.__code__.co_names), UPGRADE
+    for name in ("open_files_dialog", "open_files_as_stack_dialog", "open_folder_dialog", "save_layers_dialog"):
+        assert FILE + name in get_app_model().commands, UPGRADE

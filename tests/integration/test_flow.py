@@ -22,6 +22,8 @@ from napari_cuda.protocol.digest import picture_hash
 from napari_cuda.server_process import ServerProcess
 from viewer_process import ViewerProcess
 
+pytestmark = pytest.mark.alone
+
 Serve = Callable[..., ServerProcess]
 Connect = Callable[[ServerProcess], RemoteViewer]
 

@@ -18,6 +18,8 @@ from napari_cuda.netsim import Jitter, JitterKind, Link, NetSim
 from napari_cuda.protocol.packet import PacketHeader
 from napari_cuda.server_process import ServerProcess
 
+pytestmark = pytest.mark.alone
+
 RTT_S = 0.040
 MOST_P95_S = RTT_S + 0.120
 MOST_FREEZE_S = 0.5

@@ -31,6 +31,8 @@ from napari_cuda.server.net.listener import MOST_CONNECTIONS
 from napari_cuda.server_process import ServerProcess
 from raw_client import RawClient
 
+pytestmark = pytest.mark.alone
+
 RTT_S = 0.04
 SOON_S = 0.3
 """What is allowed from the accepted socket to the first correct picture, besides a round trip."""

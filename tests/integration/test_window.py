@@ -163,6 +163,12 @@ def toggle_ndisplay(viewer: StreamedViewer, value: int) -> None:
         button.click()
 
 
+def toggle_grid(viewer: StreamedViewer, value: bool) -> None:
+    button = qt(viewer).viewerButtons.gridViewButton
+    if button.isChecked() != value:
+        button.click()
+
+
 IMAGE, LABELS, LAYER = Scope.IMAGE, Scope.LABELS, Scope.LAYER
 
 CONTROLS: dict[tuple[Scope, str], Control] = {
@@ -222,6 +228,9 @@ CONTROLS: dict[tuple[Scope, str], Control] = {
     (Scope.VIEW, "ndisplay"): Control(
         lambda viewer: 3 if qt(viewer).viewerButtons.ndisplayButton.isChecked() else 2, toggle_ndisplay
     ),
+    (Scope.VIEW, "grid.enabled"): Control(
+        lambda viewer: qt(viewer).viewerButtons.gridViewButton.isChecked(), toggle_grid
+    ),
     (Scope.SCENE, "order"): Control(listed, lambda viewer, value: viewer.layers.move(0, 2)),
     (Scope.SCENE, "selection"): Control(selected, click_row),
     (Scope.SCENE, "active"): Control(
@@ -233,6 +242,7 @@ CONTROLS: dict[tuple[Scope, str], Control] = {
 }
 """A control for every row of the table that napari has one for."""
 
+WRITABLE = {(row.scope, row.name) for row in TABLE if row.writable}
 NDISPLAY = next(row for row in TABLE if row.name == "ndisplay")
 CONTROLLED = [row for row in TABLE if (row.scope, row.name) in CONTROLS]
 
@@ -241,12 +251,9 @@ def named(row: Property) -> str:
     return f"{row.scope}.{row.name}"
 
 
-def test_every_row_has_its_control() -> None:
-    # The camera is the canvas itself: the mouse moves it.
-    other = {(row.scope, row.name) for row in TABLE if row.scope is Scope.CAMERA}
-    # The size is the window's own; ndim and range are how many sliders there are, and how long.
-    other |= {(Scope.VIEW, "size"), (Scope.DIMS, "ndim"), (Scope.DIMS, "range")}
-    assert {(row.scope, row.name) for row in TABLE} == set(CONTROLS) | other
+def test_the_controls_are_of_rows_of_the_table() -> None:
+    # Whether each row of layers has its control: test_layer_controls.py.
+    assert set(CONTROLS) <= {(row.scope, row.name) for row in TABLE}
 
 
 @pytest.fixture(autouse=True)
@@ -261,10 +268,14 @@ def scene_as_before(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     with RawClient(server) as after:
         for scope, intent in ((Scope.SCENE, m.SceneIntent), (Scope.VIEW, m.ViewIntent), (Scope.DIMS, m.DimsIntent)):
-            values = {k: v for k, v in getattr(before.snapshot, scope).items() if k not in ("ndim", "range", "size")}
+            values = {
+                k: v for k, v in getattr(before.snapshot, scope).items() if (scope, k) in WRITABLE and k != "size"
+            }
             assert not after.refusals(intent(after.next_intent(), values))
+        now = {state.spec.layer: state.values for state in after.snapshot.layers}
         for known in before.snapshot.layers:
-            assert not after.refusals(m.LayerIntent(after.next_intent(), known.spec.layer, known.values))
+            changed = {k: v for k, v in known.values.items() if now[known.spec.layer][k] != v}
+            assert not after.refusals(m.LayerIntent(after.next_intent(), known.spec.layer, changed))
 
 
 def same(shown: Any, value: Wire) -> bool:

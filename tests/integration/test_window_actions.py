@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from napari._app_model.constants import MenuId
+from napari._qt._qapp_model import build_qmodel_menu
 from napari.layers import Image, Labels, Points, Shapes, Surface, Tracks, Vectors
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import Qt
@@ -18,7 +20,9 @@ from gl_window import require_display
 from integration.conftest import Connect, Serve
 from integration.test_window import pump_until, qt, row_index
 from napari_cuda.client.headless import RemoteViewer
+from napari_cuda.client.mirror.remote_layers import RemoteLayer
 from napari_cuda.client.playout.presenter import PlayoutMode
+from napari_cuda.client.qt.napari_adapter import NullVispyLayer
 from napari_cuda.client.qt.window import StreamedViewer
 from napari_cuda.server_process import ServerProcess
 
@@ -175,16 +179,55 @@ def test_a_refused_value_moves_the_control_back(window: StreamedViewer) -> None:
     assert words == ["layer:image.gamma: expected number in [0.01, 100], got 500.0"]
 
 
-def test_a_new_layer_is_taken_back(window: StreamedViewer, there: RemoteViewer) -> None:
-    said = len(notification_manager.records)
-    qt(window).layerButtons.newPointsButton.click()
-    window.pump(0.2)
+def test_new_layers_by_the_buttons(window: StreamedViewer, there: RemoteViewer) -> None:
+    buttons = qt(window).layerButtons
+    window.layers.selection = {window.layers["an image"]}
+    for button in (buttons.newPointsButton, buttons.newShapesButton, buttons.newLabelsButton):
+        before = names(window)
+        button.click()
+        window.sync(30)
+        assert pump_until(there, lambda: names(there) == names(window))
+        (made,) = [layer for layer in window.layers if layer.name not in before]
+        assert made.name.startswith("an image - ")
+        assert window.layers.selection.active is made
+        assert there.layers[made.name].extent.data.shape == made.extent.data.shape
+        window.layers.selection = {window.layers["an image"]}
+    shown = window.layers["an image - Labels"]
+    assert isinstance(qt(window).canvas.layer_to_visual[window.layers["an image - Points"]], NullVispyLayer)
+    assert shown.data.shape == window.layers["an image"].data.shape
+    window.layers.selection = {layer for layer in window.layers if layer.name.startswith("an image - ")}
+    QTest.keyClick(qt(window).layers, Qt.Key.Key_Delete)
+    window.sync(30)
     assert names(window) == list(KINDS)
-    words = [record.message for record in notification_manager.records[said:]]
-    assert len(words) == 1
-    assert "was not added: layers are made on the server" in words[0]
-    there.sync()
-    assert names(there) == list(KINDS)
+    assert pump_until(there, lambda: names(there) == list(KINDS))
+
+
+def test_an_entry_of_the_layer_menu(window: StreamedViewer, there: RemoteViewer) -> None:
+    window.layers.selection = {window.layers["an image"]}
+    menu = build_qmodel_menu(MenuId.LAYERLIST_CONTEXT, parent=qt(window).layers)
+    entry = next(entry for entry in menu.actions() if entry.text() == "Duplicate Layer")
+    entry.trigger()
+    window.sync(30)
+    assert names(window) == ["an image", "an image copy", *list(KINDS)[1:]]
+    assert pump_until(there, lambda: names(there) == names(window))
+    copy = window.layers["an image copy"]
+    assert isinstance(copy, RemoteLayer)
+    window.layers.remove(copy)
+    window.sync(30)
+    assert pump_until(there, lambda: names(there) == list(KINDS))
+
+
+def test_histogram_by_its_button(window: StreamedViewer) -> None:
+    layer = window.layers["an image"]
+    window.layers.selection = {layer}
+    button = qt(window).controls.widgets[layer]._contrast_limits_control.histogram_button
+    counted: list[float] = []
+    layer.histogram.events.counts.connect(lambda: counted.append(layer.histogram.counts.sum()))
+    button.click()
+    assert pump_until(window, lambda: counted == [48 * 64])
+    button.click()
+    window.sync(30)
+    assert not layer.histogram.enabled
 
 
 def test_reorder_comes_back(window: StreamedViewer, there: RemoteViewer) -> None:

@@ -15,6 +15,8 @@ from napari_cuda.client.qt.napari_adapter import main_window
 from offline_window import OfflineWindow, decoded
 from pictures import noisy_pan
 
+pytestmark = pytest.mark.alone
+
 SIZE = (160, 120)
 FRAMES = 100_000
 MOST_GROWTH_BYTES = 5_000_000
@@ -64,7 +66,8 @@ def test_a_hundred_thousand_frames_cost_no_memory_thread_or_gl_object() -> None:
 
 def running_timers() -> list[QTimer]:
     """Return the timers of our objects that run."""
-    timers = [one for one in gc.get_objects() if isinstance(one, QTimer)]
+    # Not isinstance: it asks weak proxies of other tests, whose objects are gone.
+    timers = [one for one in gc.get_objects() if issubclass(type(one), QTimer)]
     return [t for t in timers if type(t.parent()).__module__.startswith("napari_cuda") and t.isActive()]
 
 

@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 from napari_cuda.protocol.errors import ConfigError, StartupError
-from napari_cuda.settings import Settings, headless_napari_config, load_settings, reference, server_napari_config
+from napari_cuda.settings import (
+    Settings,
+    headless_napari_config,
+    load_settings,
+    recent_connections_file,
+    reference,
+    server_napari_config,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -120,3 +127,14 @@ else:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_recent_connections_follow_the_users_folders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    assert recent_connections_file() == tmp_path / "napari-cuda" / "recent.json"
+    monkeypatch.setenv("XDG_CONFIG_HOME", "")
+    assert recent_connections_file() == Path.home() / ".config" / "napari-cuda" / "recent.json"
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setenv("APPDATA", str(tmp_path / "roaming"))
+    assert recent_connections_file() == tmp_path / "roaming" / "napari-cuda" / "recent.json"

@@ -25,6 +25,8 @@ class ClientConfig:
     decoder: DecoderName = "auto"
     gl_safe: bool = True
     """Whether a decoder's surface is held until the GPU has read it."""
+    overlays: bool = False
+    """Whether the server draws the overlays into the pictures, because nobody does here."""
 
     @classmethod
     def from_url(
@@ -61,10 +63,15 @@ class ClientConfig:
         )
 
     @property
+    def address(self) -> str:
+        """The server's address as `connect` takes it, without the token."""
+        return f"{self.base.replace('ws', 'http', 1)}/"
+
+    @property
     def state_url(self) -> str:
         """Address of the state socket."""
         return f"{self.base}/ws/state"
 
     def pixels_url(self, viewer: str) -> str:
         """Address of the pixel socket of a viewer."""
-        return f"{self.base}/ws/pixels?viewer={viewer}"
+        return f"{self.base}/ws/pixels?viewer={viewer}{'&overlays=1' if self.overlays else ''}"

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from types import TracebackType
 
 import numpy as np
@@ -33,7 +34,7 @@ class RemoteViewer(Connected, ViewerModel):
     _session: RemoteSession = PrivateAttr()
 
     def screenshot(self, timeout_s: float = 30.0) -> npt.NDArray[np.uint8]:
-        """Return the exact picture of the present state: (H, W, 4) uint8 RGBA."""
+        """Return the exact picture of the present state, overlays included: (H, W, 4) uint8 RGBA."""
         return self._session.screenshot(timeout_s)
 
     def close(self) -> None:
@@ -126,6 +127,7 @@ def connect_headless(config: ClientConfig, *, timeout_s: float, client: str) -> 
     """Connect and return the mirrored viewer; ConnectError in one line if that fails."""
     viewer = RemoteViewer()
     host = HeadlessHost()
+    config = replace(config, overlays=True)
     session = RemoteSession(config, viewer, host, client=client, own_canvas=False)
     host.attach(session.loop)
     viewer.attach(session)

@@ -62,7 +62,8 @@ class ServerLink:
         self._state = state
         self._receiver = receiver
         self._metrics = metrics
-        channel = StateChannel(client, StateEvents(self._on_event, self._on_overflow), voice.post, metrics)
+        events = StateEvents(self._on_event, self._on_overflow, busy=lambda: mirror.busy)
+        channel = StateChannel(client, events, voice.post, metrics)
         self._states = StateController(config, channel)
         self._pixels: ReceiveController | None = None
         self._welcome: m.Welcome | None = None
@@ -72,6 +73,12 @@ class ServerLink:
         """What a picture must show to be a new one."""
         self._newest: PacketHeader | None = None
         self.on_stream_config: Callable[[m.StreamConfig], object] = lambda stream: None
+        self.on_shown: Callable[[SessionEvent], object] = lambda event: None
+        """Called with what the server said of the scene once it is shown, and with answers."""
+        self.on_job: Callable[[m.JobUpdate], object] = lambda job: None
+        self.on_renewed: Callable[[], object] = lambda: None
+        """Called when the server made another viewer for this one: what it did for the old one is not heard of."""
+        self.on_log: Callable[[m.LogLines], object] = lambda lines: None
 
     def start(self) -> None:
         """Connect in the background."""
@@ -90,6 +97,26 @@ class ServerLink:
         """Send intents on the present connection."""
         if self._welcome is not None:
             self._states.channel.post_intents(intents, self._welcome)
+
+    def ask(self, query: m.Query) -> None:
+        """Ask the server something that is not worth asking again."""
+        self._states.channel.ask(query)
+
+    @property
+    def welcome(self) -> m.Welcome | None:
+        """What the server said of itself and of us when it was last reached; None before."""
+        return self._welcome
+
+    def reconnect(self) -> None:
+        """Give up the present connection, or the pause before the next attempt, and connect now."""
+        if self._state.phase is not LoopPhase.STOPPED:
+            self._states.reopen()
+
+    def leave(self) -> None:
+        """Leave the server for good, as the user wishes; the last picture stays."""
+        if self._state.phase is not LoopPhase.STOPPED:
+            self._states.leave()
+            self._stop("you left the session")
 
     def shown(self, header: PacketHeader) -> None:
         """A picture is on screen."""
@@ -132,6 +159,10 @@ class ServerLink:
                 self._on_welcome(event)
             case m.StreamConfig():
                 self.on_stream_config(event)
+            case m.JobUpdate():
+                self.on_job(event)
+            case m.LogLines():
+                self.on_log(event)
             case _:
                 self._show(event)
 
@@ -145,10 +176,12 @@ class ServerLink:
             control.resume(welcome.taken)
         elif welcome.session == known.session:
             self._voice.viewer_renewed()
+            self.on_renewed()
             if dropped := control.rejoin():
                 self._voice.notify(f"The connection was away for too long; actions that may be lost: {dropped}")
         else:
             self._voice.viewer_renewed()
+            self.on_renewed()
             dropped = control.begin_anew()
             self._state.shown.begin_anew(self._receiver.epoch)
             lost = f"; changes made meanwhile that are not in it: {dropped}" if dropped else ""
@@ -166,8 +199,27 @@ class ServerLink:
         except Exception as error:  # napari's models may raise anything; what follows must not be lost
             log.exception("a message of the server could not be shown")
             self._voice.notify(f"{type(event).__name__} could not be shown: {error}")
-        if isinstance(event, (m.SceneSnapshot, m.SceneResumed)):
+        self.on_shown(event)
+        if self._mirror.busy:
+            self._voice.post(self._add_next)
+        elif isinstance(event, (m.SceneSnapshot, m.SceneResumed)):
             self._on_scene()
+
+    def _add_next(self) -> None:
+        """Add a layer of a snapshot; the window gets a turn between two of them."""
+        missing = self._mirror.busy
+        if not missing or self._state.phase is LoopPhase.STOPPED:
+            return
+        try:
+            self._mirror.add_next()
+        except Exception as error:  # as in `_show`
+            log.exception("a layer of the server could not be shown")
+            self._voice.notify(f"a layer could not be shown: {error}")
+        if self._mirror.busy:
+            self._voice.post(self._add_next)
+        else:
+            self._on_scene()
+            self._states.channel.go_on()
 
     def _on_scene(self) -> None:
         self._state.advance("scene")
@@ -189,8 +241,8 @@ class ServerLink:
         if self._state.phase is not LoopPhase.RECONNECTING:
             log.warning("connection lost: %s", lost.reason)
             self._metrics.count("connections_lost")
-        self._state.advance("lost")
         self._state.trouble = lost.reason
+        self._state.advance("lost")
         self._state.control.disconnected()
         self._lost_s = lost.at_s
         if self._pixels is not None:
@@ -198,13 +250,16 @@ class ServerLink:
         self._voice.show_state(f"Disconnected: {lost.reason} — trying again …")
 
     def _end(self, reason: str) -> None:
-        self._state.advance("closed")
-        self._state.ended = reason
-        self._state.control.disconnected()
         log.warning("disconnected: %s", reason)
+        self._stop(reason)
+        self._voice.notify(f"Disconnected: {reason}")
+
+    def _stop(self, reason: str) -> None:
+        self._state.ended = reason
+        self._state.advance("closed")
+        self._state.control.disconnected()
         # Half a connection is none: what is set here must not change a scene that is not shown.
         self._states.request_close()
         if self._pixels is not None:
             self._pixels.request_close()
         self._voice.show_state(f"Disconnected: {reason}")
-        self._voice.notify(f"Disconnected: {reason}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from napari_cuda.client.loop import ClientStreamLoop
-from napari_cuda.client.loop_state import LoopPhase
 from napari_cuda.worker import Deadline
 
 
@@ -15,7 +14,7 @@ def start_loop(loop: ClientStreamLoop) -> None:
 
 def stop_loop(loop: ClientStreamLoop, timeout_s: float = 5.0) -> bool:
     """End all threads and sockets; False if one did not end in time."""
-    loop.state.phase = LoopPhase.STOPPED
+    loop.state.advance("closed")
     deadline = Deadline(timeout_s)
     ended = loop.link.stop(deadline)
     ended = loop.pipeline.stop(deadline.left_s()) and ended

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from napari_cuda.client.control.camera import CameraState
@@ -66,7 +67,11 @@ class ClientLoopState:
     """Why the session is over, in one line; empty while it is not."""
     trouble: str = ""
     """Why there is no connection, in one line; empty while there is one."""
+    on_phase: Callable[[], object] = lambda: None
+    """Called when the phase is another."""
 
     def advance(self, event: str) -> None:
         """Go to the next phase; what does not lead anywhere is ignored."""
-        self.phase = PHASES.get((self.phase, event), self.phase)
+        before, self.phase = self.phase, PHASES.get((self.phase, event), self.phase)
+        if self.phase is not before:
+            self.on_phase()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -11,15 +13,22 @@ import numpy.typing as npt
 from napari.components import ViewerModel
 
 from napari_cuda.client.config import ClientConfig
+from napari_cuda.client.data_access import DataAccess
+from napari_cuda.client.layer_upload import send_layer
 from napari_cuda.client.loop import ClientStreamLoop, Host
 from napari_cuda.client.loop_lifecycle import start_loop, stop_loop
 from napari_cuda.client.loop_state import ClientLoopState, LoopPhase
 from napari_cuda.client.metrics_endpoint import MetricsEndpoint
+from napari_cuda.client.mirror.cursor import INTERVAL_S, CursorMirror
+from napari_cuda.client.mirror.napari_adapter import NewLabelsElsewhere, NoLocalStatus
 from napari_cuda.client.mirror.viewer_mirror import MirrorHost, ViewerMirror
+from napari_cuda.client.net.file_service import FileService
+from napari_cuda.client.open_and_save import OpensAndSaves
 from napari_cuda.client.playout.picture import ExactPicture
 from napari_cuda.client.telemetry import ClientMetrics
 from napari_cuda.protocol import messages as m
-from napari_cuda.protocol.errors import ConnectError, StartupError
+from napari_cuda.protocol.errors import ConnectError, DataError, StartupError
+from napari_cuda.view import Rendering
 
 log = logging.getLogger(__name__)
 
@@ -52,9 +61,23 @@ class RemoteSession:
         send = dispatch or (lambda intents: self.loop.send(intents))
         self.mirror = ViewerMirror(viewer, state, host, send=send, own_canvas=own_canvas)
         self.loop = ClientStreamLoop(config, host, self.mirror, state, client=client)
-        self._config = config
+        self.cursor = CursorMirror(
+            viewer,
+            state.control,
+            host,
+            flush=self.mirror.flush,
+            ask=self.loop.link.ask,
+            interval_s=INTERVAL_S if own_canvas else 0.0,
+        )
+        self.loop.link.on_shown = self.cursor.follow
+        self.data = DataAccess(self.mirror.command, host.post, FileService(config))
+        self.mirror.send_layer = partial(send_layer, self.data, viewer)
+        self.loop.link.on_job = self.data.board.take
+        self.loop.link.on_renewed = lambda: self.data.board.lose("the server was started anew, or forgot us")
+        self.config = config
         self._endpoint: MetricsEndpoint | None = None
         self._host = host
+        self._scripts_waiting = 0
 
     def open(self, timeout_s: float) -> None:
         """Connect and wait for the scene; ConnectError in one line if that fails.
@@ -87,7 +110,8 @@ class RemoteSession:
     def sync(self, timeout_s: float = 10.0) -> int:
         """Return the revision once all that was set is acknowledged and on a received frame.
 
-        Waits through a lost connection. Raises ConnectError if the session ends or the time runs out.
+        The status bar tells of the cursor's place by then. Waits through a lost connection. Raises
+        ConnectError if the session ends or the time runs out.
         """
         self.mirror.flush()
         state = self.loop.state
@@ -96,7 +120,9 @@ class RemoteSession:
         def done() -> bool:
             revision = control.settled_revision
             streaming = state.phase is LoopPhase.STREAMING
-            return streaming and revision is not None and shown.revision >= revision
+            if not streaming or revision is None or shown.revision < revision:
+                return False
+            return self.cursor.settled
 
         self._wait(done, timeout_s, "the server did not acknowledge and show everything")
         return shown.revision
@@ -121,8 +147,42 @@ class RemoteSession:
             raise ConnectError("the scene does not come to rest")
         return picture.rgba.copy()
 
+    def finish(self, number: int, timeout_s: float) -> m.JobUpdate:
+        """Wait for the job of a request, and return how it ended; DataError in one line if not well."""
+        board, control = self.data.board, self.loop.state.control
+
+        def done() -> bool:
+            job = board.of_intent(number)
+            # A request that is acknowledged and began no job was refused.
+            return control.settled_revision is not None if job is None else job.state != "running"
+
+        with self._waiting():
+            self._wait(done, timeout_s, "the server is not done")
+        return _checked(board.of_intent(number))
+
+    def finish_transfer(self, job: str, timeout_s: float) -> m.JobUpdate:
+        """Wait for one of our own transfers, and return how it ended; DataError in one line if not well."""
+        board = self.data.board
+        with self._waiting():
+            self._wait(lambda: not board.is_running(job), timeout_s, "the transfer is not done")
+        return _checked(board.get(job))
+
+    def tell_failed(self, job: m.JobUpdate) -> None:
+        """Tell the user of a job that failed, unless a script waits, which is told in its own way."""
+        if job.state == "failed" and not self._scripts_waiting:
+            self._host.notify(job.error)
+
+    @contextmanager
+    def _waiting(self) -> Iterator[None]:
+        self._scripts_waiting += 1
+        try:
+            yield
+        finally:
+            self._scripts_waiting -= 1
+
     def close(self) -> None:
         """Leave the server; threads and sockets are gone when this returns."""
+        self.data.close()
         stop_loop(self.loop)
         if self._endpoint is not None:
             self._endpoint.stop()
@@ -132,12 +192,12 @@ class RemoteSession:
             log.error("%d decoded surfaces were not given back", self.loop.leases.live)
 
     def _serve_metrics(self) -> None:
-        if self._config.metrics_port is None:
+        if self.config.metrics_port is None:
             return
         try:
-            self._endpoint = MetricsEndpoint(self.metrics, self._config.metrics_port)
+            self._endpoint = MetricsEndpoint(self.metrics, self.config.metrics_port)
         except StartupError as error:
-            if not self._config.metrics_optional:
+            if not self.config.metrics_optional:
                 raise
             log.warning("%s", error)
 
@@ -151,7 +211,15 @@ class RemoteSession:
             raise ConnectError(f"{why} (waited {timeout_s:g} s)")
 
 
-class Connected:
+def _checked(job: m.JobUpdate | None) -> m.JobUpdate:
+    if job is None:
+        raise DataError("the server refused the request")
+    if job.state != "done":
+        raise DataError(job.error or f"{job.title}: cancelled")
+    return job
+
+
+class Connected(OpensAndSaves, NewLabelsElsewhere, NoLocalStatus):
     """Mixin: what a connected viewer has besides napari's own. Owner: GUI thread."""
 
     _session: RemoteSession
@@ -159,6 +227,23 @@ class Connected:
     def attach(self, session: RemoteSession) -> None:
         """Give the viewer its session; once, before it is opened."""
         self._session = session
+        session.data.board.watch(session.tell_failed)
+        self.layers.save = self._save_list
+
+    def ask_for_new_labels(self) -> None:
+        """Have the server add empty labels for the selected layers."""
+        self._session.mirror.command("layers.new_labels")
+
+    @property
+    def server(self) -> ClientConfig:
+        """The server this viewer was connected to: `address`, and the token."""
+        return self._session.config
+
+    @property
+    def session_title(self) -> str:
+        """What the server calls the session; empty if it has no name."""
+        welcome = self._session.loop.link.welcome
+        return welcome.title if welcome is not None else ""
 
     @property
     def revision(self) -> int:
@@ -170,10 +255,16 @@ class Connected:
         """Counters and stage times of this client."""
         return self._session.metrics
 
+    @property
+    def rendering(self) -> Rendering:
+        """How the server draws volumes: `quality` and `volume_step`; setting them steers it."""
+        return self._session.mirror.view.rendering
+
     def sync(self, timeout_s: float = 10.0) -> int:
         """Return the revision once all that was set is acknowledged and on a received frame.
 
-        Waits through a lost connection. Raises ConnectError if the session ends or the time runs out.
+        The status bar tells of the cursor's place by then. Waits through a lost connection. Raises
+        ConnectError if the session ends or the time runs out.
         """
         return self._session.sync(timeout_s)
 

@@ -90,7 +90,10 @@ def _merge(older: object, newer: object) -> m.ServerMessage | None:
         if isinstance(older, kind) and isinstance(newer, kind):
             return msgspec.structs.replace(newer, values=older.values | newer.values)
     if isinstance(newer, m.LayerUpdate) and isinstance(older, m.LayerUpdate) and older.layer == newer.layer:
-        return msgspec.structs.replace(newer, values=older.values | newer.values, spec=newer.spec or older.spec)
+        values, spec = older.values | newer.values, newer.spec or older.spec
+        return msgspec.structs.replace(newer, values=values, spec=spec, edited=older.edited or newer.edited)
+    if isinstance(newer, m.JobUpdate) and isinstance(older, m.JobUpdate) and older.job == newer.job:
+        return newer
     if isinstance(newer, m.Ack) and isinstance(older, m.Ack) and not older.refused:
         return newer
     return None

@@ -7,6 +7,7 @@ NapariCudaError
 ├── ProtocolError       the peer sent something that is not the protocol
 │   └── PacketError     … on the pixel socket
 ├── PropertyError       a property does not exist or refuses a value
+├── CommandError        a command does not exist or cannot be carried out
 ├── StreamError         encoding or decoding failed
 ├── LeaseError          a decoded surface was let go of, or used, out of turn
 ├── MetricError         something was counted that the table of metrics does not have
@@ -49,6 +50,10 @@ class PacketError(ProtocolError):
 
 class PropertyError(NapariCudaError):
     """A property does not exist, is read-only, or refuses a value."""
+
+
+class CommandError(NapariCudaError):
+    """A command does not exist, has the wrong arguments, or cannot be carried out."""
 
 
 class StreamError(NapariCudaError):

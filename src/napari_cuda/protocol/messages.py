@@ -6,7 +6,7 @@ more); unknown types are refused by name.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
@@ -20,8 +20,14 @@ MAX_MESSAGE_BYTES = 1 << 20
 
 Values = dict[str, Wire]
 
+MOST_DIMENSIONS = 64
+
 IntentNumber = Annotated[int, msgspec.Meta(gt=0, lt=1 << 53)]
 """Counts from 1 in each client. The pixel header carries it, and JavaScript can hold it."""
+
+Pixel = Annotated[int, msgspec.Meta(ge=-100_000, le=100_000)]
+Button = Annotated[int, msgspec.Meta(ge=0, le=3)]
+Modifier = Literal["shift", "control", "alt", "meta"]
 
 T = TypeVar("T")
 
@@ -56,6 +62,10 @@ class Welcome(Message, frozen=True, tag="session.welcome"):
     ping_interval_s: float
     resume_token: str = ""
     taken: int = 0
+    host: str = ""
+    """The machine's own name: behind a tunnel the address says nothing."""
+    title: str = ""
+    """What the session is called: what it was started with."""
 
 
 class Reject(Message, frozen=True, tag="session.reject"):
@@ -89,8 +99,7 @@ class Goodbye(Message, frozen=True, tag="session.goodbye"):
 class LayerSpec(msgspec.Struct, frozen=True):
     """What a client needs to build the remote layer. Never pixel data.
 
-    `extent` is [[min …], [max …]] of the data in data coordinates; `transform` holds napari's
-    `scale`, `translate`, `rotate`, `shear` and `affine` as (nested) lists.
+    `extent` is [[min …], [max …]] of the data in data coordinates.
     """
 
     layer: str
@@ -99,9 +108,6 @@ class LayerSpec(msgspec.Struct, frozen=True):
     shape: list[int]
     dtype: str
     extent: list[list[float]]
-    transform: dict[str, Any]
-    units: list[str]
-    axis_labels: list[str]
     rgb: bool = False
     level_shapes: list[list[int]] = []
     source: str = ""
@@ -135,12 +141,13 @@ class SceneUpdate(Message, frozen=True, tag="scene.update"):
 
 
 class LayerUpdate(Message, frozen=True, tag="layer.update"):
-    """Properties of one layer changed; `spec` too if its geometry did."""
+    """Properties of one layer changed; `spec` too if its geometry did. `edited`: its data is other data now."""
 
     revision: int
     layer: str
     values: Values = {}
     spec: LayerSpec | None = None
+    edited: bool = False
 
 
 class DimsUpdate(Message, frozen=True, tag="dims.update"):
@@ -183,6 +190,14 @@ class LayerThumbnail(Message, frozen=True, tag="layer.thumbnail"):
     rgba: bytes
 
 
+class LayerHistogram(Message, frozen=True, tag="layer.histogram"):
+    """Histogram of a layer that this viewer shows: n counts (their logarithms if it asked so) between n + 1 edges."""
+
+    layer: str
+    bin_edges: list[float]
+    counts: list[float]
+
+
 class StreamConfig(Message, frozen=True, tag="stream.config"):
     """How the pixel socket of this viewer is encoded."""
 
@@ -213,6 +228,19 @@ class Ack(Message, frozen=True, tag="ack"):
     refused: list[Refusal] = []
 
 
+class CursorValue(Message, frozen=True, tag="cursor.value"):
+    """Answer to the `cursor.query` of that number.
+
+    `status` and `tooltip` are what napari shows: a line, or its parts by name; None if there is nothing to say.
+    `value` answers a query for one layer (`protocol/data_value.py`).
+    """
+
+    query: int
+    status: str | dict[str, str] | None = None
+    tooltip: str = ""
+    value: Any = None
+
+
 class Error(Message, frozen=True, tag="error"):
     """Something went wrong that is not an answer to an intent."""
 
@@ -220,7 +248,39 @@ class Error(Message, frozen=True, tag="error"):
     message: str
 
 
+class JobUpdate(Message, frozen=True, tag="job.update"):
+    """How a job stands that the command `intent` of this viewer began: long work on the server.
+
+    `intent` is 0 for what no command began: the picture waits for data.
+
+    `fraction` is None while nobody knows how much is left. `result` has what came of it: `layers` (ids) for
+    `data.open`, `paths` for `data.save`, `download`, `name` and `size_bytes` for `data.export`.
+    """
+
+    job: str
+    intent: int
+    title: str
+    state: Literal["running", "done", "failed", "cancelled"] = "running"
+    fraction: float | None = None
+    error: str = ""
+    result: dict[str, Any] = {}
+    cancellable: bool = True
+
+
+class LogLines(Message, frozen=True, tag="log.lines"):
+    """The answer to `log.query`: newest line's number, and lines of the server's log up to it."""
+
+    newest: int
+    lines: list[str]
+
+
 # --- client to server -----------------------------------------------------------------------
+
+
+class LogQuery(Message, frozen=True, tag="log.query"):
+    """Ask for the server's log after line `after` (0: what there is). Not an intent: answered at once."""
+
+    after: int = 0
 
 
 class LayerIntent(Message, frozen=True, tag="layer.intent"):
@@ -268,32 +328,36 @@ class Command(Message, frozen=True, tag="command"):
 
 
 class InputPointer(Message, frozen=True, tag="input.pointer"):
-    """Pointer press, move, release or double click at `position` (x, y) in canvas pixels."""
+    """The pointer did `action` at `position`, (x, y) in pixels of the sender's canvas; its `canvas` is (width, height).
+
+    `button` is what was pressed or released, `buttons` what is held afterwards: 1 left, 2 right, 3 middle.
+    """
 
     intent: IntentNumber
-    action: str
-    position: list[int]
-    buttons: list[int] = []
-    modifiers: list[str] = []
+    action: Literal["press", "move", "release", "double"]
+    position: Annotated[list[Pixel], msgspec.Meta(min_length=2, max_length=2)]
+    canvas: Annotated[list[Pixel], msgspec.Meta(min_length=2, max_length=2)]
+    button: Button = 0
+    buttons: Annotated[list[Button], msgspec.Meta(max_length=3)] = []
+    modifiers: Annotated[list[Modifier], msgspec.Meta(max_length=4)] = []
 
 
-class InputWheel(Message, frozen=True, tag="input.wheel"):
-    """Wheel turned by `delta` (x, y) steps, fractional for touch pads."""
+class CursorQuery(Message, frozen=True, tag="cursor.query"):
+    """What is at `position` (world coordinates, all dimensions)? Of a viewer's queries only the newest is answered.
 
-    intent: IntentNumber
-    position: list[int]
-    delta: list[float]
-    modifiers: list[str] = []
+    `query` counts up in each client; `after` is the newest intent sent before that is not acknowledged (0: none),
+    so that the answer is about the scene as the user sees it. With `layer` it is that layer's value that is
+    asked for, and `world` says whether `position` is in world or in data coordinates.
+    """
 
-
-class InputKey(Message, frozen=True, tag="input.key"):
-    """Key pressed or released."""
-
-    intent: IntentNumber
-    action: str
-    key: str
-    modifiers: list[str] = []
-    text: str = ""
+    query: int
+    position: Annotated[list[float], msgspec.Meta(max_length=MOST_DIMENSIONS)]
+    dims_displayed: Annotated[list[int], msgspec.Meta(max_length=3)] | None = None
+    view_direction: Annotated[list[float], msgspec.Meta(max_length=MOST_DIMENSIONS)] | None = None
+    after: int = 0
+    tooltip: bool = False
+    layer: str = ""
+    world: bool = True
 
 
 # --- pixel socket, client to server ---------------------------------------------------------
@@ -312,14 +376,16 @@ class PixelKeyframe(Message, frozen=True, tag="pixel.keyframe"):
 
 
 PropertyIntent = LayerIntent | DimsIntent | CameraIntent | ViewIntent | SceneIntent
-InputEvent = InputPointer | InputWheel | InputKey
-Intent = PropertyIntent | Command | InputEvent
+Intent = PropertyIntent | Command | InputPointer
 Delta = SceneUpdate | LayerUpdate | DimsUpdate | CameraUpdate | ViewUpdate
 
-ClientMessage = Hello | Ping | Pong | Goodbye | Intent
+Query = LogQuery | CursorQuery
+"""Questions outside the numbered intents: nothing is lost with one that gets no answer."""
+
+ClientMessage = Hello | Ping | Pong | Goodbye | Intent | Query
 ServerMessage = (
-    Welcome | Reject | Ping | Pong | Goodbye | SceneSnapshot | SceneResumed | Delta | LayerThumbnail
-    | StreamConfig | Status | Ack | Error
+    Welcome | Reject | Ping | Pong | Goodbye | SceneSnapshot | SceneResumed | Delta | LayerThumbnail | LayerHistogram
+    | StreamConfig | Status | Ack | Error | JobUpdate | LogLines | CursorValue
 )  # fmt: skip
 PixelClientMessage = PixelAck | PixelKeyframe
 

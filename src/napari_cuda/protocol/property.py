@@ -19,6 +19,11 @@ class Scope(enum.StrEnum):
     LAYER = "layer"
     IMAGE = "layer:image"
     LABELS = "layer:labels"
+    POINTS = "layer:points"
+    SHAPES = "layer:shapes"
+    SURFACE = "layer:surface"
+    TRACKS = "layer:tracks"
+    VECTORS = "layer:vectors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,8 @@ class Property:
 
     `attribute` is the dotted path from the scope's napari object. `examples` are two
     different valid wire values: the docs show them and the round-trip tests set them.
-    `writable` is False for what only the server may change.
+    `writable` is False for what only the server may change. `held` is True where napari's own
+    setter needs the layer's data: a client then keeps the value itself.
     """
 
     scope: Scope
@@ -36,6 +42,7 @@ class Property:
     attribute: str
     examples: tuple[Wire, Wire]
     writable: bool = True
+    held: bool = False
 
     def check(self, value: Wire) -> Wire:
         """Return the canonical wire value; raise PropertyError naming this property."""

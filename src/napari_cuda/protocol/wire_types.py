@@ -48,11 +48,12 @@ class Bool:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A finite number in [low, high]; an integer if `integer`."""
+    """A finite number in [low, high]; an integer if `integer`; not 0 if `nonzero`."""
 
     low: float = -math.inf
     high: float = math.inf
     integer: bool = False
+    nonzero: bool = False
     kind: str = "plain"
 
     def check(self, value: Wire) -> float:
@@ -61,13 +62,13 @@ class Number:
             raise PropertyError(f"expected {self.describe()}, got {_shown(value)}")
         if self.integer and int(value) != value:
             raise PropertyError(f"expected {self.describe()}, got {_shown(value)}")
-        if not self.low <= value <= self.high:
+        if not self.low <= value <= self.high or (self.nonzero and value == 0):
             raise PropertyError(f"expected {self.describe()}, got {_shown(value)}")
         return int(value) if self.integer else float(value)
 
     def describe(self) -> str:
         """Return the phrase for the docs."""
-        noun = "integer" if self.integer else "number"
+        noun = ("integer" if self.integer else "number") + (" other than 0" if self.nonzero else "")
         if math.isinf(self.low) and math.isinf(self.high):
             return noun
         if math.isinf(self.high):
@@ -144,12 +145,115 @@ class ListOf:
 
 
 @dataclass(frozen=True, slots=True)
-class ColormapValue:
-    """A colormap: the name of one napari ships, or its control points.
+class OrNull:
+    """null, or what `item` takes."""
 
-    `{"name": str, "colors": [[r, g, b, a] …], "controls": [float …], "interpolation":
-    "linear" | "zero"}` with components in [0, 1].
+    item: WireType
+    kind: str = "or_null"
+
+    def check(self, value: Wire) -> Wire:
+        """Return null or the checked item."""
+        return None if value is None else self.item.check(value)
+
+    def describe(self) -> str:
+        """Return the phrase for the docs."""
+        return f"{self.item.describe()} or null"
+
+
+@dataclass(frozen=True, slots=True)
+class Color:
+    """[red, green, blue, alpha], each in [0, 1], to six decimals (napari keeps them as 32-bit floats)."""
+
+    kind: str = "color"
+
+    def check(self, value: Wire) -> list[float]:
+        """Return the four components, rounded."""
+        if not isinstance(value, (list, tuple)) or len(value) != 4:
+            raise PropertyError(f"expected {self.describe()}, got {_shown(value)}")
+        component = Number(0.0, 1.0)
+        return [round(component.check(entry), 6) for entry in value]
+
+    def describe(self) -> str:
+        """Return the phrase for the docs."""
+        return "color as 4 × number in [0, 1]"
+
+
+@dataclass(frozen=True, slots=True)
+class PerElement:
+    """One value that all elements of a layer have. Server to client it is null where they differ, or there are none.
+
+    With `column` the name of a feature is taken too: napari then makes a value for each element of it.
     """
+
+    item: WireType
+    column: bool = False
+    kind: str = "per_element"
+
+    def check(self, value: Wire) -> Wire:
+        """Return the value for all elements; null cannot be set."""
+        if self.column and isinstance(value, str):
+            return Text(256).check(value)
+        if value is None:
+            raise PropertyError("expected one value for all elements, got null")
+        return self.item.check(value)
+
+    def describe(self) -> str:
+        """Return the phrase for the docs."""
+        column = ", or a feature's name" if self.column else ""
+        return f"{self.item.describe()} for all elements{column} (null from the server: they differ)"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An object with exactly the given fields."""
+
+    fields: tuple[tuple[str, WireType], ...]
+    kind: str = "record"
+
+    def check(self, value: Wire) -> dict[str, Wire]:
+        """Return the object with every field checked."""
+        if not isinstance(value, dict) or set(value) != {name for name, _ in self.fields}:
+            raise PropertyError(f"expected {self.describe()}, got {_shown(value)}")
+        return {name: wire.check(value[name]) for name, wire in self.fields}
+
+    def describe(self) -> str:
+        """Return the phrase for the docs."""
+        return "object with " + ", ".join(f"`{name}` ({wire.describe()})" for name, wire in self.fields)
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureValues:
+    """One value (null, boolean, number or string) for each of some features."""
+
+    kind: str = "feature_values"
+
+    def check(self, value: Wire) -> dict[str, Wire]:
+        """Return the object if its values are plain."""
+        plain = (type(None), bool, int, float, str)
+        if not isinstance(value, dict) or not all(isinstance(entry, plain) for entry in value.values()):
+            raise PropertyError(f"expected {self.describe()}, got {_shown(value)}")
+        if any(isinstance(entry, float) and not math.isfinite(entry) for entry in value.values()):
+            raise PropertyError(f"expected {self.describe()}, got {_shown(value)}")
+        return {str(Text(256).check(name)): entry for name, entry in value.items()}
+
+    def describe(self) -> str:
+        """Return the phrase for the docs."""
+        return "object: feature → null, boolean, number or string"
+
+
+_COLORMAP = Record(
+    (
+        ("name", Text(256)),
+        ("colors", ListOf(Color())),
+        ("controls", ListOf(Number(0.0, 1.0), most=4097)),
+        ("interpolation", Choice(("linear", "zero"))),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ColormapValue:
+    """A colormap: its name if napari knows it by name, else its definition."""
 
     kind: str = "colormap"
 
@@ -157,19 +261,46 @@ class ColormapValue:
         """Return the name or the mapping if it is well formed."""
         if isinstance(value, str) and 0 < len(value) <= 256:
             return value
-        if not isinstance(value, dict) or set(value) != {"name", "colors", "controls", "interpolation"}:
-            raise PropertyError(f"expected {self.describe()}, got {_shown(value)}")
-        component = Number(0.0, 1.0)
-        return {
-            "name": Text(256).check(value["name"]),
-            "colors": ListOf(ListOf(component, 4), most=4096).check(value["colors"]),
-            "controls": ListOf(component, most=4097).check(value["controls"]),
-            "interpolation": Choice(("linear", "zero")).check(value["interpolation"]),
-        }
+        try:
+            return _COLORMAP.check(value)
+        except PropertyError as error:
+            if isinstance(value, dict) and set(value) == {name for name, _ in _COLORMAP.fields}:
+                raise
+            raise PropertyError(f"expected {self.describe()}, got {_shown(value)}") from error
 
     def describe(self) -> str:
         """Return the phrase for the docs."""
         return "colormap name, or an object with `name`, `colors`, `controls`, `interpolation`"
+
+
+@dataclass(frozen=True, slots=True)
+class LabelColormapValue:
+    """The colours of labels: a cycle of `colors`, or `direct`, one for each label and `default` for all others."""
+
+    kind: str = "label_colormap"
+
+    def check(self, value: Wire) -> Wire:
+        """Return the mapping if it is one of the two, well formed."""
+        if not isinstance(value, dict) or set(value) not in ({"colors", "background"}, {"direct", "background"}):
+            raise PropertyError(f"expected {self.describe()}, got {_shown(value)}")
+        background = Number(integer=True).check(value["background"])
+        if "colors" in value:
+            colors = ListOf(Color()).check(value["colors"])
+            if len(colors) < 2:
+                raise PropertyError(f"expected {self.describe()}, got {len(colors)} colors")
+            return {"colors": colors, "background": background}
+        direct = value["direct"]
+        if not isinstance(direct, dict) or not all(_is_label(label) for label in direct) or "default" not in direct:
+            raise PropertyError(f"expected {self.describe()}, got {_shown(direct)}")
+        return {"direct": {label: Color().check(color) for label, color in direct.items()}, "background": background}
+
+    def describe(self) -> str:
+        """Return the phrase for the docs."""
+        return "object with `background` and `colors` (the cycle) or `direct` (label → color, and `default`)"
+
+
+def _is_label(text: Wire) -> bool:
+    return isinstance(text, str) and (text == "default" or text.removeprefix("-").isdecimal())
 
 
 def _finite(value: float) -> bool:

@@ -5,30 +5,39 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from importlib.metadata import version
+from pathlib import PurePath
 from urllib.parse import quote
 
 from napari.components import ViewerModel
 from starlette.types import ASGIApp
 
 from napari_cuda.protocol import messages as m
+from napari_cuda.protocol.errors import StartupError
 from napari_cuda.server.config import ServerConfig
+from napari_cuda.server.data.jobs import Jobs
 from napari_cuda.server.data.opening import open_path
 from napari_cuda.server.data.roots import ServedRoots
+from napari_cuda.server.data.session_files import SessionFiles
 from napari_cuda.server.encode.hub import StreamHub
+from napari_cuda.server.log_ring import LogRing
 from napari_cuda.server.metrics import ServerMetrics
 from napari_cuda.server.net import http
+from napari_cuda.server.net.files import FileHost
 from napari_cuda.server.net.listener import Listener, bind
 from napari_cuda.server.net.state_socket import SessionHost
-from napari_cuda.server.net.viewers import Viewers
+from napari_cuda.server.net.viewers import Viewer, Viewers
+from napari_cuda.server.render.commands import Commands
+from napari_cuda.server.render.data_commands import register_data_commands
 from napari_cuda.server.render.egl import EglContext
+from napari_cuda.server.render.layer_commands import LayerCommands
 from napari_cuda.server.render.loop import RenderLoop
 from napari_cuda.server.render.napari_adapter import HeadlessCanvas
 from napari_cuda.server.render.scene_bridge import SceneBridge
-from napari_cuda.server.scene.authority import SceneAuthority
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +54,8 @@ class Server:
         self.viewer = viewer
         self.metrics = ServerMetrics()
         self._session = secrets.token_hex(8)
-        self._roots = ServedRoots(config.roots)
+        self._title = viewer.title if viewer.title != "napari" else ""  # what napari calls every viewer
+        self._log = LogRing(config.token)
         self._stop = threading.Event()
         self._parts = ExitStack()
         self._loop: RenderLoop | None = None
@@ -78,7 +88,10 @@ class Server:
 
         Raises StartupError or DataError in one line.
         """
+        self._title = _title(paths) or self._title
         with ExitStack() as parts:
+            logging.getLogger().addHandler(self._log)
+            parts.callback(logging.getLogger().removeHandler, self._log)
             listening = bind(self.config)
             parts.callback(listening.close)
             self._port = listening.getsockname()[1]
@@ -89,8 +102,16 @@ class Server:
             parts.callback(canvas.close)
             # The bridge comes before the data, the data before the port: nobody sees half a scene.
             bridge = SceneBridge(self.viewer, on_change=self._wake)
+            commands = Commands(self.viewer, bridge.layer)
+            LayerCommands(commands, bridge)
+            files = SessionFiles(self.config.upload_limit_mb * 1_000_000)
+            parts.callback(files.close)
+            jobs = Jobs(self._post, self._tell)
+            parts.callback(jobs.close)
+            roots = ServedRoots(self.config.roots, files.path)
+            register_data_commands(commands, bridge, jobs, roots, files)
             for path in paths:
-                open_path(self.viewer, path, self._roots)
+                open_path(self.viewer, path, roots)
             hub = StreamHub(
                 self.metrics,
                 frame_rate=self.config.frame_rate,
@@ -103,16 +124,20 @@ class Server:
             self._loop = RenderLoop(
                 canvas,
                 bridge,
-                SceneAuthority(),
+                commands,
                 viewers,
                 hub,
                 self.metrics,
                 frame_rate=self.config.frame_rate,
                 reduce_detail=gl.software,
             )
+            if commands.missing:
+                raise StartupError(f"nobody carries out the commands {', '.join(sorted(commands.missing))}")
             render_loop = self._loop
+            render_loop.on_greet = jobs.known_to
             self.metrics.watch("commands", lambda: render_loop.waiting)
-            listener = Listener(self.config, listening, event_loop, self._application(self._loop, viewers, hub))
+            app = self._application(self._loop, viewers, hub, FileHost(roots, files))
+            listener = Listener(self.config, listening, event_loop, app)
             parts.callback(listener.stop)
             listener.start()
             self._parts = parts.pop_all()
@@ -136,6 +161,14 @@ class Server:
         if self._loop is not None:
             self._loop.wake()
 
+    def _post(self, call: Callable[[], None]) -> None:
+        if self._loop is not None:
+            self._loop.post(call)
+
+    def _tell(self, viewer: str, message: m.ServerMessage) -> None:
+        if self._loop is not None:
+            self._loop.tell(viewer, message)
+
     def _resync(self, viewer: str) -> None:
         if self._loop is not None:
             self._loop.join(viewer, ())
@@ -144,19 +177,35 @@ class Server:
         if self._loop is not None:
             self._loop.leave(viewer)
 
-    def _application(self, loop: RenderLoop, viewers: Viewers, hub: StreamHub) -> ASGIApp:
+    def _application(self, loop: RenderLoop, viewers: Viewers, hub: StreamHub, files: FileHost) -> ASGIApp:
         greeting = (m.StreamConfig("h264", self.config.frame_rate, self._renderer),)
 
         def join(viewer: str, since: int) -> None:
             self.metrics.viewers(len(viewers))
+            loop.let_go(viewer)
             loop.join(viewer, greeting, since)
+
+        def parted(viewer: Viewer) -> None:
+            self.metrics.viewers(len(viewers))
+            if viewer.seat is None:
+                loop.let_go(viewer.name)
 
         session = SessionHost(
             session=self._session,
-            server=f"napari-cuda {version('napari-cuda')}",
+            server=f"napari-cuda {version('napari-cuda')} (napari {version('napari')})",
+            host=socket.gethostname(),
+            title=self._title,
+            log=self._log,
             viewers=viewers,
             join=join,
-            parted=lambda: self.metrics.viewers(len(viewers)),
+            parted=parted,
             submit=loop.submit,
+            ask=loop.ask,
         )
-        return http.build(http.HttpHost(self.config, session, hub, loop.show, self.metrics))
+        return http.build(http.HttpHost(self.config, session, hub, loop.show, self.metrics, files))
+
+
+def _title(paths: Sequence[str]) -> str:
+    """Return what the session is called: its first path's own name, and how many more there are."""
+    names = [PurePath(path.rstrip("/")).name or path for path in paths]
+    return f"{names[0]} and {len(names) - 1} more" if len(names) > 1 else "".join(names)

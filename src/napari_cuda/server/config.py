@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from napari_cuda.protocol.errors import ConfigError
-from napari_cuda.settings import GlDevice
+from napari_cuda.settings import DEFAULT_UPLOAD_LIMIT_MB, GlDevice
 
 SMALLEST_PX, LARGEST_PX = 16, 8192
 
@@ -31,6 +31,8 @@ class ServerConfig:
     """Certificate and private key, both PEM."""
     allowed_origins: tuple[str, ...] = ()
     gl_device: GlDevice = "auto"
+    upload_limit_mb: int = DEFAULT_UPLOAD_LIMIT_MB
+    """What all clients together may send in a session; 0: nothing."""
 
     def __post_init__(self) -> None:
         """Check what does not depend on the machine."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -49,12 +49,21 @@ class BufferPool:
 
 
 @dataclass(frozen=True, slots=True)
+class Overlaid:
+    """The picture of a frame with the overlays that windows draw themselves."""
+
+    buffer: PixelBuffer
+    picture_hash: int
+
+
+@dataclass(frozen=True, slots=True)
 class RenderedFrame:
     """One drawn picture of the scene. Immutable; shared by all encoder threads.
 
     `buffer.rgba` may be smaller than `canvas_size` (reduced detail while a volume moves);
     it is then scaled up on encoding. `input_ids` maps viewer id to the newest intent of that
-    viewer which the picture includes. `at_rest` asks for the exact still picture.
+    viewer which the picture includes. `at_rest` asks for the exact still picture. `overlaid` is
+    None if there are no overlays to add, or nobody wants them.
     """
 
     buffer: PixelBuffer
@@ -66,3 +75,10 @@ class RenderedFrame:
     full_detail: bool = True
     at_rest: bool = False
     input_ids: Mapping[str, int] = field(default_factory=dict)
+    overlaid: Overlaid | None = None
+
+    def with_overlays(self) -> RenderedFrame:
+        """Return the frame for a viewer who draws no overlays."""
+        if self.overlaid is None:
+            return self
+        return replace(self, buffer=self.overlaid.buffer, picture_hash=self.overlaid.picture_hash, overlaid=None)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from napari_cuda.client.config import ClientConfig
@@ -59,3 +61,9 @@ def test_what_is_no_address_is_refused_in_one_line(url: str) -> None:
 def test_an_address_without_a_token_is_refused(url: str) -> None:
     with pytest.raises(ConfigError, match="has no token: use the whole URL"):
         ClientConfig.from_url(url)
+
+
+def test_who_draws_no_overlays_asks_for_them() -> None:
+    config = ClientConfig("ws://h:1", "abc")
+    assert config.pixels_url("v1") == "ws://h:1/ws/pixels?viewer=v1"
+    assert replace(config, overlays=True).pixels_url("v1") == "ws://h:1/ws/pixels?viewer=v1&overlays=1"

@@ -30,6 +30,8 @@ class Desk:
         self.said: list[str] = []
         self.banner: str | None = None
         self.renewals = 0
+        self.layers_missing = 0
+        self.layers_before: list[tuple[int, LoopPhase]] = []
         self.pixels: list[str] = []
         self.state = ClientLoopState()
         self.metrics = ClientMetrics()
@@ -38,6 +40,7 @@ class Desk:
 
     # the host
     def post(self, call: Callable[[], None]) -> None:
+        self.layers_before.append((self.layers_missing, self.state.phase))
         call()
 
     def notify(self, text: str) -> None:
@@ -50,6 +53,13 @@ class Desk:
         self.renewals += 1
 
     # the mirror
+    @property
+    def busy(self) -> bool:
+        return self.layers_missing > 0
+
+    def add_next(self) -> None:
+        self.layers_missing -= 1
+
     def handle(self, message: object) -> None:
         if isinstance(message, m.SceneSnapshot):
             self.state.control.begin(message)
@@ -202,3 +212,39 @@ def test_both_sockets_are_asked_to_close_before_either_is_waited_for(
     desk.pixels.clear()
     assert desk.link.stop(Deadline(5))
     assert desk.pixels == ["state: say_goodbye", "state: request_close", "close", "join", "state: stop"]
+
+
+def test_who_leaves_says_goodbye_and_needs_no_word(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    for doing in ("leave", "reopen"):
+        monkeypatch.setattr(StateController, doing, lambda *_, doing=doing: desk.pixels.append(f"state: {doing}"))
+    phases: list[tuple[LoopPhase, str]] = []
+    desk.state.on_phase = lambda: phases.append((desk.state.phase, desk.state.ended or desk.state.trouble))
+    desk.link.reconnect()
+    desk.happen(LOST)
+    desk.link.leave()
+    assert desk.pixels[2:] == ["state: reopen", "drop older than 10", "state: leave", "close"]
+    assert phases == [(LoopPhase.RECONNECTING, "the cable was pulled"), (LoopPhase.STOPPED, "you left the session")]
+    assert desk.banner == "Disconnected: you left the session"
+    assert desk.said == []
+    desk.pixels.clear()
+    desk.link.reconnect()
+    desk.link.leave()
+    assert desk.pixels == []
+
+
+def test_answers_reach_who_asked(desk: Desk) -> None:
+    answers: list[m.LogLines] = []
+    desk.link.on_log = answers.append
+    desk.happen(m.LogLines(1, ["a line"]))
+    assert answers == [m.LogLines(1, ["a line"])]
+    assert desk.link.welcome is FIRST
+
+
+def test_a_scene_is_there_when_its_last_layer_is_each_added_in_a_turn_of_its_own(desk: Desk) -> None:
+    desk.happen(LOST, FIRST)
+    desk.layers_missing = 3
+    desk.layers_before.clear()
+    desk.happen(SNAPSHOT)
+    assert desk.layers_before[:3] == [(missing, LoopPhase.SYNCING) for missing in (3, 2, 1)]
+    assert desk.state.phase is LoopPhase.STREAMING
+    assert not desk.busy

@@ -16,6 +16,15 @@ def test_each_row_is_taken(phase: LoopPhase, event: str) -> None:
     assert state.phase is PHASES[phase, event]
 
 
+def test_who_listens_hears_of_another_phase_only() -> None:
+    state = ClientLoopState()
+    heard: list[LoopPhase] = []
+    state.on_phase = lambda: heard.append(state.phase)
+    for event in ("lost", "welcome", "scene", "scene", "closed", "closed"):
+        state.advance(event)
+    assert heard == [LoopPhase.SYNCING, LoopPhase.STREAMING, LoopPhase.STOPPED]
+
+
 @pytest.mark.parametrize(("phase", "event"), sorted(set(itertools.product(LoopPhase, EVENTS)) - set(PHASES), key=str))
 def test_what_has_no_row_is_ignored(phase: LoopPhase, event: str) -> None:
     state = ClientLoopState(phase=phase)

@@ -213,3 +213,10 @@ def test_whatever_is_merged_or_dropped_the_viewer_ends_with_the_same_state(
         viewer.reads(bound + 4)
         viewer.replica.check_equals(viewer.authority.snapshot())
         assert viewer.newest_ack == viewer.acks
+
+
+def test_an_edit_is_not_forgotten_when_updates_merge() -> None:
+    backlog: MessageBacklog[m.ServerMessage] = MessageBacklog()
+    backlog.put(m.LayerUpdate(3, "L1", edited=True))
+    backlog.put(m.LayerUpdate(4, "L1", {"opacity": 0.5}))
+    assert backlog.take() == m.LayerUpdate(4, "L1", {"opacity": 0.5}, edited=True)

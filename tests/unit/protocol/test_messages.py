@@ -15,9 +15,6 @@ SPEC = m.LayerSpec(
     shape=[5, 6, 7],
     dtype="uint16",
     extent=[[0, 0, 0], [4, 5, 6]],
-    transform={"scale": [1, 1, 1], "translate": [0, 0, 0], "rotate": [[1.0, 0.0], [0.0, 1.0]]},
-    units=["pixel"] * 3,
-    axis_labels=["z", "y", "x"],
     level_shapes=[[5, 6, 7], [2, 3, 3]],
 )
 STATE = m.LayerState(SPEC, {"name": "nuclei", "opacity": 0.5, "colormap": "magma"})
@@ -33,12 +30,12 @@ FROM_CLIENT: list[m.ClientMessage] = [
     m.ViewIntent(4, {"size": [400, 500]}),
     m.SceneIntent(5, {"active": None, "order": ["L2", "L1"]}),
     m.Command(6, "layer.remove", {"layer": "L1"}),
-    m.InputPointer(7, "press", [3, 4], [1], ["Shift"]),
-    m.InputWheel(8, [3, 4], [0.0, -0.5]),
-    m.InputKey(2**53 - 1, "press", "a", [], "a"),
+    m.InputPointer(2**53 - 1, "press", [3, -4], [400, 300], 1, [1, 2], ["shift"]),
+    m.LogQuery(17),
+    m.CursorQuery(18, [0.1, 2.0, 3.0], [0, 1, 2], [0.6, 0.0, 0.8], 5, True, "L1", False),
 ]
 FROM_SERVER: list[m.ServerMessage] = [
-    m.Welcome(1, "S1", "V1", "napari-cuda 0.1", 5.0, "secret", 3),
+    m.Welcome(1, "S1", "V1", "napari-cuda 0.1", 5.0, "secret", 3, "node17", "cells.ome.zarr"),
     m.Reject("protocol.version", "no"),
     m.Ping(2),
     m.Pong(2),
@@ -51,10 +48,14 @@ FROM_SERVER: list[m.ServerMessage] = [
     m.CameraUpdate(5, {"zoom": 1e-9}),
     m.ViewUpdate(6, {"ndisplay": 3}),
     m.LayerThumbnail("L1", 2, 1, bytes(range(8))),
+    m.LayerHistogram("L1", [0.0, 0.5, 1.0], [3.0, 4.0]),
     m.StreamConfig("h264", 60.0, "llvmpipe"),
     m.Status("ready"),
     m.Ack(9, 7, [m.Refusal("layer:L1", "opacity", "too much")]),
     m.Error("render.failed", "it failed"),
+    m.CursorValue(18, {"coordinates": "[1 2]: 65535", "value": "65535"}, "cell 7", [0, None]),
+    m.LogLines(18, ["10:00:00 INFO viewer V1 joined"]),
+    m.JobUpdate("J1", 3, "Opening a.tif", "failed", 0.5, "no reader", {"layers": ["L1"]}),
 ]
 FROM_PIXELS: list[m.PixelClientMessage] = [m.PixelAck(2**32 - 1), m.PixelKeyframe("gap")]
 
@@ -151,6 +152,28 @@ def test_intent_numbers_fit_the_pixel_header_and_javascript(message: m.Intent, n
         m.decode_client(json.dumps(json.loads(m.encode(message)) | {"intent": number}))
 
 
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        {"action": "wave"},
+        {"position": [1]},
+        {"position": [1, 2, 3]},
+        {"position": [1.5, 2]},
+        {"position": [10**9, 0]},
+        {"canvas": []},
+        {"button": 4},
+        {"buttons": [1, 2, 3, 1]},
+        {"modifiers": ["hyper"]},
+    ],
+    ids=str,
+)
+def test_a_pointer_does_only_what_pointers_do(nonsense: dict[str, Any]) -> None:
+    sound = json.loads(m.encode(m.InputPointer(1, "press", [3, 4], [400, 300], 1, [1], ["shift"])))
+    assert isinstance(m.decode_client(json.dumps(sound)), m.InputPointer)
+    with pytest.raises(ProtocolError):
+        m.decode_client(json.dumps(sound | nonsense))
+
+
 def test_each_side_takes_only_what_the_other_sends() -> None:
     with pytest.raises(ProtocolError):
         m.decode_client(m.encode(m.Status("x")))
@@ -169,7 +192,7 @@ def test_each_side_takes_only_what_the_other_sends() -> None:
         (m.ViewIntent(1, {}), "view"),
         (m.SceneIntent(1, {}), "scene"),
         (m.Command(1, "layer.remove", {}), ""),
-        (m.InputKey(1, "press", "a"), ""),
+        (m.InputPointer(1, "move", [0, 0], [1, 1]), ""),
     ],
     ids=lambda value: str(value)[:20],
 )

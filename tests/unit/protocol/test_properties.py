@@ -37,13 +37,13 @@ def test_examples_are_two_different_valid_values(row: Property) -> None:
 @pytest.mark.parametrize("row", TABLE, ids=row_id)
 def test_refusals_name_the_property(row: Property) -> None:
     with pytest.raises(PropertyError, match=f"^{re.escape(row_id(row))}: expected "):
-        row.check({"no": "value"})
+        row.check({"no": {"value": 1}})
 
 
 def test_names_are_unique_in_each_scope_and_in_each_layer_kind() -> None:
     assert [row for row, count in Counter((row.scope, row.name) for row in TABLE).items() if count > 1] == []
     common = {row.name for row in TABLE if row.scope is Scope.LAYER}
-    special = {row.name for row in TABLE if row.scope in {Scope.IMAGE, Scope.LABELS}}
+    special = {row.name for row in TABLE if row.scope.startswith("layer:")}
     assert not common & special
 
 
@@ -62,7 +62,7 @@ def test_every_row_is_found_by_its_scope() -> None:
 @pytest.mark.parametrize("kind", LAYER_KINDS)
 def test_every_layer_kind_has_the_common_properties(kind: str) -> None:
     assert {"name", "visible", "opacity", "blending"} <= set(layer_properties(kind))
-    assert ("gamma" in layer_properties(kind)) == (kind == "image")
+    assert ("gamma" in layer_properties(kind)) == (kind in ("image", "surface"))
     assert ("contour" in layer_properties(kind)) == (kind == "labels")
 
 
@@ -88,7 +88,9 @@ def test_values_are_split_into_accepted_and_refused() -> None:
 
 
 def test_what_only_the_server_sets() -> None:
-    assert {row_id(row) for row in TABLE if not row.writable} == {"dims.ndim", "dims.range"}
+    others = {row_id(row) for row in TABLE if not row.writable and row.name != "features"}
+    assert others == {"dims.ndim", "dims.range", "scene.links", "view.rendering.theme"}
+    assert not any(row.writable for row in TABLE if row.name == "features")
 
 
 def between(text: str, name: str) -> str:

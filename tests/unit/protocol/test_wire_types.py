@@ -9,9 +9,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_cuda.protocol.errors import PropertyError
-from napari_cuda.protocol.wire_types import Bool, Choice, ColormapValue, ListOf, Number, Text, WireType
+from napari_cuda.protocol.wire_types import (
+    Bool,
+    Choice,
+    Color,
+    ColormapValue,
+    FeatureValues,
+    LabelColormapValue,
+    ListOf,
+    Number,
+    OrNull,
+    PerElement,
+    Record,
+    Text,
+    WireType,
+)
 
 RAMP = {"name": "ramp", "colors": [[0, 0, 0, 1], [1, 0.5, 0, 1]], "controls": [0, 1], "interpolation": "linear"}
+RED = [1.0, 0.0, 0.0, 1.0]
+CYCLE = {"colors": [[0.0] * 4, RED], "background": 0}
+DIRECT = {"direct": {"-1": RED, "default": [0.0] * 4}, "background": 0}
+POINT = Record((("x", Number()), ("on", Bool())))
 DEEP: list[Any] = []
 for _ in range(5000):
     DEEP = [DEEP]
@@ -34,6 +52,17 @@ ACCEPTED = [
     (ListOf(ListOf(Number(integer=True), 1)), [[1], [2]], [[1], [2]]),
     (ColormapValue(), "viridis", "viridis"),
     (ColormapValue(), RAMP, RAMP),
+    (Number(nonzero=True), -2, -2.0),
+    (OrNull(Number()), None, None),
+    (OrNull(Number()), 2, 2.0),
+    (Color(), [1, 0, 0.30000001192, 1], [1.0, 0.0, 0.3, 1.0]),
+    (PerElement(Number()), 2, 2.0),
+    (PerElement(Color(), column=True), RED, RED),
+    (PerElement(Color(), column=True), "weight", "weight"),
+    (POINT, {"on": True, "x": 1}, {"x": 1.0, "on": True}),
+    (FeatureValues(), {"a": 1.5, "b": None, "c": "x", "d": True}, {"a": 1.5, "b": None, "c": "x", "d": True}),
+    (LabelColormapValue(), CYCLE, CYCLE),
+    (LabelColormapValue(), DIRECT, DIRECT),
 ]
 
 REFUSED = [
@@ -68,6 +97,26 @@ REFUSED = [
     (ListOf(Number()), DEEP),
     (ListOf(ListOf(Number())), DEEP),
     (Bool(), DEEP),
+    (Number(nonzero=True), 0),
+    (OrNull(Number()), "1"),
+    (Color(), RED[:3]),
+    (Color(), "red"),
+    (Color(), [1, 0, 0, 1.5]),
+    (PerElement(Number()), None),
+    (PerElement(Number()), [1, 2]),
+    (PerElement(Color()), "weight"),
+    (POINT, {"x": 1}),
+    (POINT, {"x": 1, "on": True, "y": 2}),
+    (POINT, {"x": "1", "on": True}),
+    (FeatureValues(), {"a": [1]}),
+    (FeatureValues(), {"a": math.inf}),
+    (FeatureValues(), {"a" * 257: 1}),
+    (LabelColormapValue(), "viridis"),
+    (LabelColormapValue(), CYCLE | {"colors": [RED]}),
+    (LabelColormapValue(), CYCLE | DIRECT),
+    (LabelColormapValue(), {"direct": {"1": RED}, "background": 0}),
+    (LabelColormapValue(), {"direct": {"one": RED, "default": RED}, "background": 0}),
+    (LabelColormapValue(), CYCLE | {"background": 0.5}),
     (ColormapValue(), ""),
     (ColormapValue(), "x" * 257),
     (ColormapValue(), 3),

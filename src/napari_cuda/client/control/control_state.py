@@ -15,6 +15,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import msgspec
+
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.property import Scope
 from napari_cuda.protocol.wire_types import Wire
@@ -60,7 +62,7 @@ class ControlStateContext:
         self._mirror: dict[str, m.Values] = {}
         self._pending: dict[tuple[str, str], _Pending] = {}
         self._unacked: dict[int, m.Intent] = {}
-        """Numbered, oldest first. Bound: MOST_UNACKED, and the commands given while there is no answer."""
+        """Numbered, oldest first. Bound: MOST_UNACKED, and what was commanded and drawn while there is no answer."""
         self._numbers = 0
         self._sent = 0
         """Newest number given to the present connection."""
@@ -83,11 +85,25 @@ class ControlStateContext:
         self._pending[key] = _Pending(value)
         return True
 
-    def command(self, name: str, args: dict[str, Wire]) -> None:
-        """Note a command, after all that was set before it."""
+    def command(self, name: str, args: dict[str, Wire]) -> int:
+        """Note a command, after all that was set before it; return its number."""
         self._number_pending()
         number = self._next_number()
         self._unacked[number] = m.Command(number, name, args)
+        return number
+
+    def point(self, event: m.InputPointer) -> None:
+        """Note what the pointer did, after all that was set before it; nothing while there is no connection.
+
+        A move without buttons takes the place of one that was not sent yet; a drag is sent whole.
+        """
+        if not self.ready:
+            return  # input is never late
+        self._number_pending()
+        newest = self._unacked.get(self._numbers)
+        merges = self._numbers > self._sent and newest is not None and _hovers(newest) and _hovers(event)
+        number = self._numbers if merges else self._next_number()
+        self._unacked[number] = msgspec.structs.replace(event, intent=number)
 
     def take_intents(self) -> list[m.Intent]:
         """Return what is to be sent now, in order: one intent per object for all that was set, and the commands."""
@@ -119,9 +135,14 @@ class ControlStateContext:
     def resume(self, taken: int) -> None:
         """The server knows this viewer and took its intents up to `taken`: the others are sent again.
 
-        If its snapshot never arrived, they wait for that.
+        If its snapshot never arrived, they wait for that. What the pointer did is not: input is never late.
         """
         self._sent = taken
+        self._unacked = {
+            number: intent
+            for number, intent in self._unacked.items()
+            if number <= taken or not isinstance(intent, m.InputPointer)
+        }
         self.ready = not self._scene_due
 
     def rejoin(self) -> int:
@@ -205,13 +226,14 @@ class ControlStateContext:
             if pending.intent is None or pending.intent > ack.intent:
                 continue
             del self._pending[target, name]
-            value = self._mirror.get(target, {}).get(name)
             reason = reasons.pop((target, name), None)
             if reason is not None:
                 why.setdefault(target, []).append(reason)
-            if reason is not None or value != pending.value:
-                restored.setdefault(target, {})[name] = value
-        restores = [Restore(target, values, tuple(why.get(target, ()))) for target, values in restored.items()]
+            known = self._mirror.get(target, {})
+            # The server may not have told of an object that was made here.
+            if name in known and (reason is not None or known[name] != pending.value):
+                restored.setdefault(target, {})[name] = known[name]
+        restores = [Restore(target, restored.get(target, {}), tuple(why.get(target, ()))) for target in restored | why]
         # What is left are commands, and properties that were set anew meanwhile.
         return restores + [Restore("", {}, (reason,)) for (target, _), reason in reasons.items() if not target]
 
@@ -223,7 +245,8 @@ class ControlStateContext:
         for (target, name), pending in list(self._pending.items()):
             if pending.intent in late:
                 del self._pending[target, name]
-                restored.setdefault(target, {})[name] = self._mirror.get(target, {}).get(name)
+                known = self._mirror.get(target, {})
+                restored.setdefault(target, {}).update({name: known[name]} if name in known else {})
         return [Restore(target, values, ("the server did not answer in time",)) for target, values in restored.items()]
 
     # --- synchronisation ----------------------------------------------------------------
@@ -244,15 +267,24 @@ class ControlStateContext:
         return self._numbers
 
     @property
+    def awaited_intent(self) -> int:
+        """Number of the newest intent that was sent and not acknowledged yet; 0 if there is none."""
+        return max((number for number in self._unacked if number <= self._sent), default=0)
+
+    @property
     def settled_revision(self) -> int | None:
         """Revision that includes everything set so far, or None while acks are missing."""
-        if self._pending or self._acked < self._numbers:
+        if self._pending or self._unacked:
             return None
         return self._acked_revision
 
     def _next_number(self) -> int:
         self._numbers += 1
         return self._numbers
+
+
+def _hovers(intent: m.Intent) -> bool:
+    return isinstance(intent, m.InputPointer) and intent.action == "move" and not intent.buttons
 
 
 def _intent(number: int, target: str, values: m.Values) -> m.PropertyIntent:

@@ -6,21 +6,51 @@ release that renames one fails with a readable message.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable, Generator, Iterable
+from types import SimpleNamespace
 from typing import Any
+from weakref import ref
 
 import numpy as np
 import numpy.typing as npt
+from napari.components import ViewerModel
+from napari.components.canvas import Canvas
+from napari.components.cursor import Cursor
+from napari.components.histogram import HistogramModel
 from napari.layers import Image, Labels, Layer, Points, Shapes, Surface, Tracks, Vectors
+from napari.layers.base import no_op
+from napari.layers.base._base_mouse_bindings import highlight_box_handles, transform_with_box
+from napari.layers.points._points_utils import coerce_symbols
+from napari.layers.utils import _link_layers
+from napari.utils.action_manager import action_manager
+from napari.utils.theme import is_theme_available
+from pydantic import PrivateAttr
 
-PRIVATE_NAMES: tuple[tuple[type[Layer], str], ...] = (
+PRIVATE_NAMES: tuple[tuple[Any, str], ...] = (
     *((cls, "_get_layer_slicing_state") for cls in (Image, Labels, Points, Shapes, Surface, Tracks, Vectors)),
     *((cls, "_extent_data") for cls in (Image, Labels, Points, Shapes, Surface, Tracks, Vectors)),
+    *((cls, "_extent_data_augmented") for cls in (Image, Labels, Points, Shapes, Surface, Tracks, Vectors)),
     *((cls, "_update_thumbnail") for cls in (Image, Labels, Points, Shapes, Surface, Tracks, Vectors)),
+    *((cls, "_drag_modes") for cls in (Image, Labels, Points, Shapes, Surface, Tracks, Vectors)),
+    *((cls, "_move_modes") for cls in (Image, Labels, Points, Shapes, Surface, Tracks, Vectors)),
+    (Shapes, "_double_click_modes"),
+    (Layer, "_mode_setter_helper"),
+    *((Points, name) for name in ("_copy_data", "_paste_data")),
+    (action_manager, "_actions"),
     (Layer, "_type_string"),
     (Layer, "_reset_editable"),
     (Layer, "_clear_extent"),
+    (Canvas, "_update_bgcolor_from_viewer"),
+    (ViewerModel, "_new_labels"),
+    *((HistogramModel, name) for name in ("_mark_dirty", "_on_enabled_change", "_on_mode_change")),
+    *((HistogramModel, name) for name in ("_on_log_scale_change", "_bin_edges", "_counts", "_dirty")),
+    (_link_layers, "_LINKED_LAYERS"),
     (Layer, "_get_value"),
     (Image, "_calc_data_range"),
+    (ViewerModel, "_calc_status_from_cursor"),
+    (ViewerModel, "_layer_help_from_mode"),
+    (Cursor, "_view_direction"),
 )
 
 
@@ -49,8 +79,27 @@ class NoLocalData:
         return extent
 
     @property
+    def _extent_data_augmented(self) -> npt.NDArray[np.float64]:
+        if self.remote_extent is None:
+            extent: npt.NDArray[np.float64] = super()._extent_data_augmented  # type: ignore[misc]
+            return extent
+        # Points have a size; where sizes differ nobody here knows the largest.
+        size = getattr(self, "size", None)
+        margin = size / 2 if isinstance(size, (int, float)) else 0.0
+        augmented: npt.NDArray[np.float64] = self._extent_data + np.array([[-margin], [margin]])
+        return augmented
+
+    @property
     def _type_string(self) -> str:
         return self.remote_kind
+
+    def _mode_setter_helper(self, mode_in: Any) -> Any:
+        mode = super()._mode_setter_helper(mode_in)  # type: ignore[misc]
+        for name in ("polygon", "brush_stroke"):
+            if name in self._overlays:  # type: ignore[attr-defined]
+                # They are tools too, and draw on the data.
+                self._overlays[name].enabled = False  # type: ignore[attr-defined]
+        return mode
 
     def _update_thumbnail(self) -> None:
         """Thumbnails come from the server."""
@@ -64,6 +113,133 @@ class NoLocalData:
     def _calc_data_range(self, mode: str = "data") -> tuple[float, float]:
         low, high = self.contrast_limits_range  # type: ignore[attr-defined]
         return float(low), float(high)
+
+
+class NoLocalStatus:
+    """Mixin: a viewer whose status bar and tooltip are told by the server never looks for them here.
+
+    napari asks in a thread of its own (`StatusChecker`), and whenever another layer is active.
+    """
+
+    def _calc_status_from_cursor(self) -> None:
+        """Nothing to show; `CursorMirror` does."""
+
+    @staticmethod
+    def _layer_help_from_mode(layer: Layer) -> None:
+        """Have the status bar tell the shortcuts of a remote layer's tools: napari looks for its own classes."""
+        base = next(cls for cls in type(layer).__mro__ if cls.__module__.startswith("napari."))
+        stand_in = type("StandIn", (), {"__class__": base, "mode": layer.mode, "help": ""})()
+        ViewerModel._layer_help_from_mode(stand_in)
+        layer.help = stand_in.help
+
+
+def view_direction(viewer: ViewerModel) -> npt.NDArray[np.float64] | None:
+    """Return along which way the cursor looks into the scene, in world coordinates; None in two dimensions."""
+    direction: npt.NDArray[np.float64] | None = viewer.cursor._view_direction
+    return direction
+
+
+_LOCAL_TOOLS = (transform_with_box, highlight_box_handles, Labels.brush_size_on_mouse_move)
+
+
+def local_tools(base: type[Layer]) -> dict[str, Any]:
+    """Return, as members of a subclass, the tools of a layer class without those that act on data."""
+    return {
+        name: {mode: tool if tool in _LOCAL_TOOLS else no_op for mode, tool in getattr(base, name).items()}
+        for name in ("_drag_modes", "_move_modes", "_double_click_modes")
+        if hasattr(base, name)
+    }
+
+
+def wrap_layer_action(name: str, around: Callable[[str, Callable[[Layer], Any], Layer], Any]) -> None:
+    """Have napari's action of that name call `around(name, its function, layer)`; nothing if it has no such action."""
+    action = action_manager._actions.get(f"napari:{name}")
+    if action is None or hasattr(action.command, "wrapped_by_napari_cuda"):
+        return
+    command = action.command
+
+    @functools.wraps(command)
+    def act(layer: Layer) -> Any:
+        return around(name, command, layer)
+
+    act.wrapped_by_napari_cuda = True  # type: ignore[attr-defined]
+    action_manager.register_action(
+        f"napari:{name}", act, action.description, action.keymapprovider, repeatable=action.repeatable
+    )
+
+
+class HistogramElsewhere(HistogramModel):
+    """A layer's histogram that the server computes. Owner: GUI thread.
+
+    `ask(self)` is called whenever it is needed, or no more (`enabled`); `show` what came.
+    """
+
+    _ask: Callable[[HistogramModel], None] = PrivateAttr()
+
+    def __init__(self, layer: Any, ask: Callable[[HistogramModel], None]) -> None:
+        super().__init__(layer)
+        self._ask = ask
+        self._dirty = False  # or napari would compute it
+
+    def show(self, bin_edges: list[float], counts: list[float]) -> None:
+        """Show what the server counted."""
+        self._bin_edges = np.asarray(bin_edges, np.float32)
+        self._counts = np.asarray(counts, np.float32)
+        self.events.counts()
+
+    def compute(self) -> Generator[tuple[npt.NDArray[Any], npt.NDArray[Any]], None, None]:
+        """Nothing to compute here."""
+        yield from ()
+
+    def _mark_dirty(self, event: object = None) -> None:
+        if self.enabled:
+            self._ask(self)
+
+    def _on_enabled_change(self) -> None:
+        self._ask(self)
+
+    def _on_mode_change(self) -> None:
+        self._mark_dirty()
+
+    def _on_log_scale_change(self) -> None:
+        self._mark_dirty()
+
+
+def remake_slicing(layer: Layer) -> None:
+    """Have a layer that changed its class slice as that does."""
+    layer._slicing_state = layer._get_layer_slicing_state(layer.data, False)
+
+
+def show_links(groups: Iterable[Iterable[Layer]], layers: Iterable[Layer]) -> None:
+    """Have napari's menus take these of `layers` as linked; on the server they follow each other."""
+    for layer in layers:
+        _link_layers._LINKED_LAYERS.pop(ref(layer), None)
+    for group in groups:
+        linked = {ref(layer) for layer in group}
+        for one in linked:
+            _link_layers._LINKED_LAYERS[one] |= linked - {one}
+
+
+class NewLabelsElsewhere:
+    """Mixin: a viewer whose button for new labels makes them on the server, where there is room for them."""
+
+    def ask_for_new_labels(self) -> None:
+        """Have the server do what the button does."""
+        raise NotImplementedError
+
+    def _new_labels(self) -> None:
+        self.ask_for_new_labels()
+
+
+def set_canvas_theme(canvas: Canvas, theme: str) -> None:
+    """Give a canvas the colours of a napari theme; one that is not known here changes nothing."""
+    if is_theme_available(theme):
+        canvas._update_bgcolor_from_viewer(SimpleNamespace(value=theme))
+
+
+def symbols(value: Any) -> Any:
+    """Return what napari makes of a symbol's name or sign, or of a list of them; ValueError if it knows none."""
+    return coerce_symbols(value)
 
 
 def extent_changed(layer: Layer) -> None:

@@ -6,8 +6,9 @@ gives stride-0 zeros. Setting a mirrored property shows at once and tells the ow
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -15,28 +16,50 @@ import numpy.typing as npt
 from napari.layers import Image, Labels, Layer, Points, Shapes, Surface, Tracks, Vectors
 
 from napari_cuda import conversion
-from napari_cuda.client.mirror.napari_adapter import NoLocalData, extent_changed
+from napari_cuda.client.mirror.napari_adapter import (
+    HistogramElsewhere,
+    NoLocalData,
+    extent_changed,
+    remake_slicing,
+    symbols,
+)
+from napari_cuda.client.mirror.remote_tools import RemoteTools, bind_remote_keys, tool_members
+from napari_cuda.evented_parts import watch_parts
 from napari_cuda.protocol import messages as m
+from napari_cuda.protocol.errors import DataError, PropertyError
+from napari_cuda.protocol.layer_rows import PLACEMENT
 from napari_cuda.protocol.properties import layer_properties
 from napari_cuda.protocol.property import Property
 from napari_cuda.protocol.wire_types import Wire
 
+log = logging.getLogger(__name__)
+
 OnSet = Callable[["RemoteLayer", Property, Wire], None]
-OnCommand = Callable[["RemoteLayer", str], None]
+OnCommand = Callable[[str, dict[str, Wire]], None]
 
 
-class RemoteLayer(NoLocalData):
+class RemoteLayer(RemoteTools, NoLocalData):
     """What all remote layers share. Owner: GUI thread.
 
     Inside `applying()` setters only set; outside, the user's value is set and handed to
     `on_set`. Sets that napari makes itself inside a setter are not handed over: the server's
-    napari makes the same.
+    napari makes the same. What is kept in a part of the layer (a plane, a text, an overlay) has
+    no setter: its events are heard.
+
+    What all elements have (`held` rows) is kept here, for there are no elements that could have it.
     """
 
     remote_id: str
     on_set: OnSet | None = None
     on_command: OnCommand | None = None
+    on_value: Callable[..., Any] | None = None
+    consequences: Callable[[], AbstractContextManager[None]] = nullcontext
     _quiet: int = 0
+    _histogram: HistogramElsewhere | None = None
+    _autoscaled: bool = False
+    """Autoscaling was asked for: the contrast limits here may be the old ones."""
+    _held: dict[str, Any] | None = None
+    """By attribute; None until napari's constructor is done."""
     _server_thumbnail: npt.NDArray[np.uint8] = np.zeros((32, 32, 4), np.uint8)
 
     @property
@@ -56,10 +79,24 @@ class RemoteLayer(NoLocalData):
         self.remote_extent = None if spec.shape else np.asarray(spec.extent, dtype=float)
         self._quiet = 1
 
-    def attach(self, on_set: OnSet, on_command: OnCommand) -> None:
-        """From now on, tell what the user sets and asks for."""
+    def built(self) -> None:
+        """napari's constructor is done."""
+        self._held = {}
+        watch_parts(self, layer_properties(self.remote_kind).values(), self._tell)
+
+    def attach(
+        self,
+        on_set: OnSet,
+        on_command: OnCommand,
+        consequences: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
+        """From now on, tell what the user sets and asks for.
+
+        A layer is moved within `consequences()`: what becomes of dims then is no wish of the user.
+        """
         self.on_set = on_set
         self.on_command = on_command
+        self.consequences = consequences
         self._quiet = 0
 
     @contextmanager
@@ -71,27 +108,97 @@ class RemoteLayer(NoLocalData):
         finally:
             self._quiet -= 1
 
-    def command(self, name: str) -> None:
+    def command(self, name: str, **args: Wire) -> None:
         """Ask the server to do something with this layer."""
+        self.ask(name, layer=self.remote_id, **args)
+
+    def ask(self, name: str, **args: Wire) -> None:
+        """Ask this layer's server to do something."""
         if self._quiet == 0 and self.on_command is not None:
-            self.on_command(self, name)
+            self.on_command(name, args)
 
     def set_mirrored(self, base: property, row: Property, value: Any) -> None:
         """Set through napari's own setter, then tell the owner what came of it."""
-        with self.applying():
+        if self._autoscaled and self._quiet == 0 and row.name == "contrast_limits_range" and self._are_limits(value):
+            # napari's button: autoscale, and then the limits become the range. Only the server knows them.
+            self.command("layer.reset_contrast_limits_range", to_limits=True)
+            return
+        self._autoscaled &= row.name != "contrast_limits"
+        with self.applying(), self.consequences() if row.name in PLACEMENT else nullcontext():
             base.__set__(self, value)
+        self._tell(row)
+
+    def _are_limits(self, value: Any) -> bool:
+        return list(value) == list(self.contrast_limits)  # type: ignore[attr-defined]
+
+    def held(self, attribute: str) -> Any:
+        """Return what all elements have, None if that is not one value."""
+        return None if self._held is None else self._held.get(attribute)
+
+    def set_held(self, base: property, row: Property, value: Any) -> None:
+        """Keep what all elements have. ValueError if a user sets what is not one value for all."""
+        if self._held is None:
+            base.__set__(self, value)
+            return
+        if self._quiet == 0:
+            value = symbols(value) if row.attribute == "symbol" else value
+            try:
+                value = conversion.to_native(row, conversion.uniform(row, value, self.feature_names()))
+            except PropertyError as error:
+                raise ValueError(f"{error}; values of single elements are set on the server") from None
+        self._held[row.attribute] = value
+        emitter = self.events.emitters.get(row.attribute)  # type: ignore[attr-defined]
+        if emitter is not None:
+            emitter()
+        self._tell(row)
+
+    def feature_names(self) -> list[str]:
+        """Return the names of the layer's features; their values are on the server."""
+        return [str(name) for name in getattr(self, "features", ())]
+
+    def set_features(self, base: property, features: Any) -> None:
+        """Take over the names of features. AttributeError if a user sets some: they are data."""
+        if self._quiet == 0:
+            raise AttributeError("features belong to the data: set them on the server")
+        if isinstance(features, tuple):
+            count = _STUB_ELEMENTS.get(self.remote_kind, 0)
+            # Numbers where there are elements: tracks are coloured by them. Else anything may be a default.
+            features = dict.fromkeys(features, np.zeros(count) if count else np.empty(0, dtype=object))
+        base.__set__(self, features)
+
+    def _tell(self, row: Property) -> None:
         if self._quiet == 0 and self.on_set is not None:
             self.on_set(self, row, conversion.read(self, row))
 
     def reset_contrast_limits(self, *_args: Any, **_kwargs: Any) -> None:
         """Autoscale, on the server."""
+        self._autoscaled = self._quiet == 0
         self.command("layer.reset_contrast_limits")
 
     def reset_contrast_limits_range(self, *_args: Any, **_kwargs: Any) -> None:
-        """The range follows the server's data."""
+        """Set the range from the dtype or the data, on the server."""
+        self.command("layer.reset_contrast_limits_range")
 
-    def get_value(self, *_args: Any, **_kwargs: Any) -> None:
-        """No value: it would have to come from the data, which is not here."""
+    def save(self, path: str, plugin: str | None = None) -> list[str]:
+        """The data is on the server: DataError that says how to save it."""
+        raise DataError("the data of this layer is on the server: save it with viewer.save_layers(path, [layer])")
+
+    def server_histogram(self) -> HistogramElsewhere:
+        """Return the layer's histogram: asked for while it is enabled."""
+        if self._histogram is None:
+            self._histogram = HistogramElsewhere(self, self._ask_for_histogram)
+        return self._histogram
+
+    def _ask_for_histogram(self, model: Any) -> None:
+        names = ("bins", "mode", "log_scale", "max_samples")
+        options = {name: getattr(model, name) for name in names}
+        self.command("layer.histogram", shown=model.enabled, **options)
+
+    def get_value(self, position: npt.ArrayLike, **how: Any) -> Any:
+        """Return what napari's `Layer.get_value` does, from the data on the server: waits for one round trip."""
+        if self._quiet or self.on_value is None:
+            return None
+        return self.on_value(self, position, **how)
 
 
 def _gated(base: property, row: Property) -> property:
@@ -101,15 +208,43 @@ def _gated(base: property, row: Property) -> property:
     return property(base.fget, fset, base.fdel, base.__doc__)
 
 
+def _held(base: property, row: Property) -> property:
+    def fget(self: RemoteLayer) -> Any:
+        value = self.held(row.attribute)
+        if value is None:
+            return base.__get__(self)
+        # As napari has it, an array of elements: its controls ask for the largest, say.
+        return value if isinstance(value, str) else np.array([value])
+
+    def fset(self: RemoteLayer, value: Any) -> None:
+        self.set_held(base, row, value)
+
+    return property(fget, fset, base.fdel, base.__doc__)
+
+
+def _features(base: property, _row: Property) -> property:
+    def fset(self: RemoteLayer, value: Any) -> None:
+        self.set_features(base, value)
+
+    return property(base.fget, fset, base.fdel, base.__doc__)
+
+
 def _remote_class(base: type[Layer], kind: str) -> type[Layer]:
-    """Return `Remote<Base>`: the base with the setters of all its table rows gated."""
-    members: dict[str, Any] = {"__doc__": f"napari's {base.__name__} layer, its data on the server."}
+    """Return `Remote<Base>`: the base with the setters of all its table rows gated, but for those of its parts."""
+    members = {"__doc__": f"napari's {base.__name__} layer, its data on the server.", **tool_members(base, kind)}
     for row in layer_properties(kind).values():
+        if "." in row.attribute:
+            continue
         own = getattr(base, row.attribute)
         if not isinstance(own, property):
             raise TypeError(f"{base.__name__}.{row.attribute} is not a property: the table's row cannot be gated")
-        members[row.attribute] = _gated(own, row)
-    return type(f"Remote{base.__name__}", (RemoteLayer, base), members)
+        gate = _features if not row.writable else _held if row.held else _gated
+        members[row.attribute] = gate(own, row)
+    if hasattr(base, "histogram"):
+        members["histogram"] = property(RemoteLayer.server_histogram, doc="napari's histogram, the server's counts.")
+    cls = type(f"Remote{base.__name__}", (RemoteLayer, base), members)
+    bind_remote_keys(cls)
+    return cls
 
 
 REMOTE_CLASSES: dict[str, type[Layer]] = {
@@ -124,10 +259,26 @@ def build(state: m.LayerState) -> Any:
     cls: Any = REMOTE_CLASSES[spec.kind]
     layer = cls.__new__(cls)
     layer.prepare(spec)
-    layer.__init__(*_stub_args(spec), **_stub_options(spec), **_placement(spec), name=state.values["name"])
-    layer.editable = False
+    layer.__init__(*_stub_args(spec), **_stub_options(spec), name=state.values["name"])
+    layer.built()
     show(layer, state.values)
     return layer
+
+
+def take_over(layer: Layer, state: m.LayerState) -> Any:
+    """Make a layer that the user made here the remote one of a state, in place; attach it then.
+
+    Whoever holds it steers the server's layer from now on. Its data goes.
+    """
+    remote: Any = layer
+    layer.__class__ = REMOTE_CLASSES[state.spec.kind]
+    remote.prepare(state.spec)
+    remote.built()
+    remake_slicing(layer)
+    (stub,) = _stub_args(state.spec)
+    remote.data = [] if stub is None else stub
+    show(layer, state.values)
+    return remote
 
 
 def show(layer: Any, values: m.Values) -> None:
@@ -136,7 +287,17 @@ def show(layer: Any, values: m.Values) -> None:
     with layer.applying():
         for name, row in rows.items():
             if name in values and conversion.read(layer, row) != values[name]:
-                conversion.write(layer, row, values[name])
+                _show(layer, row, values[name])
+
+
+def _show(layer: Any, row: Property, value: Wire) -> None:
+    if value is None and row.wire.kind == "encoding":
+        return  # each element has its own there; here there are none
+    try:
+        conversion.write(layer, row, value)
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+        # The server's napari took it, with the data that is not here: no reason to end the session.
+        log.warning("%s of %r is not shown: %s", row.name, layer.name, error)
 
 
 def place(layer: Layer, spec: m.LayerSpec) -> None:
@@ -145,12 +306,11 @@ def place(layer: Layer, spec: m.LayerSpec) -> None:
     with remote.applying():
         if spec.shape:
             data = _pixels(spec)
-            if [list(level.shape) for level in data] != [list(level) for level in _levels(layer)]:
+            shapes = [list(level.shape) for level in data]
+            if shapes != [list(level) for level in _levels(layer)] or np.dtype(remote.dtype) != data[0].dtype:
                 remote.data = data if spec.level_shapes else data[0]
         else:
             remote.remote_extent = np.asarray(spec.extent, dtype=float)
-        for name, value in _placement(spec).items():
-            setattr(layer, name, value)
         extent_changed(layer)
         layer.events.extent()
 
@@ -158,6 +318,10 @@ def place(layer: Layer, spec: m.LayerSpec) -> None:
 def _levels(layer: Layer) -> list[tuple[int, ...]]:
     data: Any = layer.data
     return [level.shape for level in data] if getattr(layer, "multiscale", False) else [data.shape]
+
+
+_STUB_ELEMENTS = {"surface": 3, "tracks": 1}
+"""How many elements the stub of a kind has, where napari does not take none."""
 
 
 def _stub_args(spec: m.LayerSpec) -> tuple[Any, ...]:
@@ -188,8 +352,3 @@ def _pixels(spec: m.LayerSpec) -> list[npt.NDArray[Any]]:
     """Return arrays of the right shape and dtype that take no memory, one per level."""
     dtype = np.dtype(spec.dtype)
     return [np.broadcast_to(np.zeros((), dtype), shape) for shape in spec.level_shapes or [spec.shape]]
-
-
-def _placement(spec: m.LayerSpec) -> dict[str, Any]:
-    transform = {name: np.asarray(value) for name, value in spec.transform.items()}
-    return {**transform, "units": tuple(spec.units), "axis_labels": tuple(spec.axis_labels)}

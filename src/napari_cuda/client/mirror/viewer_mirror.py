@@ -14,16 +14,19 @@ from napari.layers import Layer
 
 from napari_cuda import conversion
 from napari_cuda.client.control.cadence import INTERVAL_S, Cadence
-from napari_cuda.client.control.control_state import LAYER_PREFIX, Restore, layer_object
+from napari_cuda.client.control.control_state import LAYER_PREFIX, Restore
 from napari_cuda.client.loop_state import ClientLoopState
-from napari_cuda.client.mirror import remote_layers
+from napari_cuda.client.mirror.layer_list import LayerListMirror
+from napari_cuda.client.mirror.napari_adapter import set_canvas_theme
 from napari_cuda.client.mirror.remote_layers import RemoteLayer
 from napari_cuda.protocol import messages as m
+from napari_cuda.protocol.commands import check_command
 from napari_cuda.protocol.packet import CameraPose
 from napari_cuda.protocol.properties import scope_properties
-from napari_cuda.protocol.property import Property, Scope
+from napari_cuda.protocol.property import Scope
 from napari_cuda.protocol.session import AckTimedOut, SessionEvent
 from napari_cuda.protocol.wire_types import Wire
+from napari_cuda.view import View
 
 log = logging.getLogger(__name__)
 
@@ -62,15 +65,16 @@ class ViewerMirror:
         own_canvas: bool,
     ) -> None:
         self._viewer = viewer
+        self.view = View.of(viewer)
         self._control = state.control
         self._host = host
         self._send = send
         self._own_canvas = own_canvas
         self._cadence = Cadence(INTERVAL_S if own_canvas else 0.0)
-        self._layers: dict[str, Layer] = {}
+        self.send_layer: Callable[[Layer], bool] = lambda layer: False
+        self._layers = LayerListMirror(viewer, state.control, self)
         self._canvas_size: tuple[int, int] | None = None
         self._applying = 0
-        self._flush_due = False
         self._dims_moving = False
         self._connect()
 
@@ -79,23 +83,21 @@ class ViewerMirror:
         viewer.dims.events.connect(self._on_dims)
         # The group does not forward every change of a step.
         viewer.dims.events.current_step.connect(self._on_dims)
-        viewer.dims.events.ndisplay.connect(self._on_view)
-        viewer.canvas.events.size.connect(self._on_view)
+        self.view.watch(self._on_view)
+        self.view.rendering.events.theme.connect(self._keep_canvas_theme)
+        # After napari, which gives the canvas the theme of the window.
+        viewer.events.theme.connect(self._keep_canvas_theme, position="last")
         viewer.scene.camera.events.connect(self._on_camera)
         for event in (viewer.dims.events.order, viewer.dims.events.ndisplay):
             # In between napari fits its camera. The server's napari does the same: that is no wish of the user.
             event.connect(self._on_dims_moving, position="first")
             event.connect(self._on_dims_moved, position="last")
-        viewer.layers.events.inserted.connect(self._on_inserted)
-        viewer.layers.events.removed.connect(self._on_removed)
-        viewer.layers.events.reordered.connect(self._on_scene)
-        viewer.layers.selection.events.connect(self._on_scene)
 
     # --- from the server ----------------------------------------------------------------
 
     def handle(self, message: SessionEvent) -> None:
         """Show what a message of the server says."""
-        with self._apply():
+        with self.showing():
             match message:
                 case m.SceneSnapshot():
                     self._begin(message)
@@ -104,33 +106,55 @@ class ViewerMirror:
                         self._follow(update)
                 case m.Ack():
                     self._restore(self._control.acked(message))
+                    self._layers.settled(message.intent)
                 case AckTimedOut(intents):
                     self._restore(self._control.timed_out(intents))
+                    self._layers.settled(max(intents))
                 case m.Error(_, text):
                     self._host.notify(text)
                 case m.Status(text):
                     self._viewer.status = text
                 case m.LayerThumbnail():
-                    self._show_thumbnail(message)
+                    self._layers.show_thumbnail(message)
+                case m.LayerHistogram():
+                    self._layers.show_histogram(message)
                 case _ if isinstance(message, m.Delta):
                     self._follow(message)
-        if isinstance(message, m.SceneSnapshot) and self._canvas_size is not None:
-            self._send_canvas_size(self._canvas_size, fit=True)
+        if isinstance(message, m.SceneSnapshot):
+            self._complete()
+        self.flush()
+
+    @property
+    def busy(self) -> bool:
+        """True while layers of a snapshot are missing: nothing else is to be handled until `add_next` added them."""
+        return self._layers.coming
+
+    def add_next(self) -> None:
+        """Add one of the layers that are missing."""
+        with self.showing():
+            self._layers.add_next()
+        self._complete()
         self.flush()
 
     def _follow(self, delta: m.Delta) -> None:
         match delta:
             case m.SceneUpdate():
-                self._update_scene(delta)
+                self._layers.update(delta)
+                self._keep_model()
             case m.LayerUpdate():
-                self._update_layer(delta)
+                if self._layers.update_layer(delta):
+                    self._keep_model()
             case m.CameraUpdate(revision, values):
                 self._control.mirror(Scope.CAMERA, values, revision)
                 self._show(Scope.CAMERA, self._viewer.scene.camera)
-            case m.DimsUpdate(revision, values) | m.ViewUpdate(revision, values):
-                self._control.mirror(Scope.DIMS if isinstance(delta, m.DimsUpdate) else Scope.VIEW, values, revision)
-                # Setting dims or ndisplay moves napari's camera; the server's pose is the truth.
-                self._show_model()
+            case m.DimsUpdate(revision, values):
+                self._control.mirror(Scope.DIMS, values, revision)
+                self._keep_model()
+            case m.ViewUpdate(revision, values):
+                shown = self._control.mirror(Scope.VIEW, values, revision)
+                self._show(Scope.VIEW, self.view, shown.keys() - {"ndisplay"})
+                if "ndisplay" in values:
+                    self._keep_model()
 
     def camera_pose(self) -> CameraPose:
         """Return where the camera is here."""
@@ -138,14 +162,13 @@ class ViewerMirror:
 
     def flush(self) -> None:
         """Send what was set and not sent yet."""
-        self._flush_due = False
         self._cadence.taken(time.perf_counter())
         intents = self._control.take_intents()
         if intents:
             self._send(intents)
 
-    def _flush_soon(self) -> None:
-        """Flush now, or together with what follows, when it is time."""
+    def flush_soon(self) -> None:
+        """Send what was set now, or together with what follows, when it is time."""
         now_s = time.perf_counter()
         waits = self._cadence.due_s is not None
         due_s = self._cadence.note(now_s)
@@ -153,6 +176,17 @@ class ViewerMirror:
             self.flush()
         elif not waits:
             self._host.call_at(due_s, self.flush)
+
+    @property
+    def tool_is_remote(self) -> bool:
+        """True while what the pointer does on the canvas is for a tool on the server."""
+        active = self._viewer.layers.selection.active
+        return isinstance(active, RemoteLayer) and active.tool_is_remote
+
+    def point(self, event: m.InputPointer) -> None:
+        """Send what the pointer did, in line with all else that the user does."""
+        self._control.point(event)
+        self.flush_soon()
 
     def set_canvas_size(self, size_px: tuple[int, int]) -> None:
         """The window's canvas is now (width, height): have the server draw that size.
@@ -187,61 +221,17 @@ class ViewerMirror:
 
     def _begin(self, snapshot: m.SceneSnapshot) -> None:
         self._control.begin(snapshot)
-        for layer in list(self._viewer.layers):
-            self._viewer.layers.remove(layer)
-        self._layers.clear()
-        for state in snapshot.layers:
-            self._add(state)
-        self._show_scene()
-        self._show_model()
+        self._layers.begin(snapshot.layers)
 
-    def _update_scene(self, update: m.SceneUpdate) -> None:
-        for layer_id in update.removed:
-            self._control.forget(layer_object(layer_id))
-            layer = self._layers.pop(layer_id, None)
-            if layer is not None and layer in self._viewer.layers:
-                self._viewer.layers.remove(layer)
-        for state in update.added:
-            shown = self._control.mirror(layer_object(state.spec.layer), state.values, update.revision)
-            known = self._layers.get(state.spec.layer)
-            if known is None:
-                self._add(state)
-            else:  # heard of just before the connection was lost
-                remote_layers.place(known, state.spec)
-                remote_layers.show(known, shown)
-        self._control.mirror(Scope.SCENE, update.values, update.revision)
-        self._show_scene()
-        self._keep_model()
-
-    def _update_layer(self, update: m.LayerUpdate) -> None:
-        layer = self._layers.get(update.layer)
-        shown = self._control.mirror(layer_object(update.layer), update.values, update.revision)
-        if layer is None:
+    def _complete(self) -> None:
+        """Show dims, camera and view of a snapshot once all its layers are here."""
+        if self.busy:
             return
-        if update.spec is not None:
-            remote_layers.place(layer, update.spec)
-            self._keep_model()
-        remote_layers.show(layer, shown)
-
-    def _add(self, state: m.LayerState) -> None:
-        layer: Any = remote_layers.build(state)
-        self._layers[state.spec.layer] = layer
-        self._viewer.add_layer(layer)
-        layer.attach(self._on_layer_set, self._on_layer_command)
-
-    def _show_scene(self) -> None:
-        known = self._control.known(Scope.SCENE)
-        layers = self._viewer.layers
-        wanted = [self._layers[layer_id] for layer_id in known.get("order", []) if layer_id in self._layers]
-        for index, layer in enumerate(wanted):
-            if layer in layers and layers.index(layer) != index:
-                layers.move(layers.index(layer), index)
-        chosen = {self._layers[layer_id] for layer_id in known.get("selection", []) if layer_id in self._layers}
-        if set(layers.selection) != chosen:
-            layers.selection = chosen
-        active = self._layers.get(known.get("active") or "")
-        if layers.selection.active is not active and (active is None or active in layers):
-            layers.selection.active = active
+        with self.showing():
+            self._show_model()
+            self._show(Scope.VIEW, self.view)
+        if self._canvas_size is not None:
+            self._send_canvas_size(self._canvas_size, fit=True)
 
     def _keep_model(self) -> None:
         """Undo what napari did to dims and camera, unless layers came or went that change the dimensions."""
@@ -257,49 +247,50 @@ class ViewerMirror:
         return bool(self._control.known(Scope.DIMS).get("ndim") == self._viewer.layers.ndim)
 
     def _show_model(self) -> None:
+        """Show dims and camera. Setting dims or ndisplay moves napari's camera; the server's pose is the truth."""
         self._show(Scope.DIMS, self._viewer.dims)
-        self._show(Scope.VIEW, self._viewer)
+        self._show(Scope.VIEW, self.view, ("ndisplay",))
         # Twice: a change of ndisplay moves the point of the dimension that was rolled in.
         self._show(Scope.DIMS, self._viewer.dims)
         self._show(Scope.CAMERA, self._viewer.scene.camera)
 
-    def _show(self, scope: Scope, root: object) -> None:
+    def _show(self, scope: Scope, root: object, names: Iterable[str] | None = None) -> None:
+        """Show what is known of a scope, or of some of its properties."""
         known = self._control.known(scope)
-        for name, row in scope_properties(scope).items():
-            if name not in known or (self._own_canvas and name == "size"):
+        rows = scope_properties(scope)
+        for name in rows if names is None else names:
+            row = rows.get(name)
+            if row is None or name not in known or (self._own_canvas and name == "size"):
                 continue
             if conversion.read(root, row) != known[name]:
                 conversion.write(root, row, known[name])
-
-    def _show_thumbnail(self, message: m.LayerThumbnail) -> None:
-        layer = self._layers.get(message.layer)
-        if layer is not None:
-            picture = np.frombuffer(message.rgba, np.uint8).reshape(message.height, message.width, 4)
-            layer.thumbnail = picture
 
     def _restore(self, restores: Iterable[Restore]) -> None:
         for restore in restores:
             for reason in restore.reasons:
                 self._host.notify(reason)
             if restore.target == Scope.SCENE:
-                self._show_scene()
+                self._layers.show()
             elif restore.target.startswith(LAYER_PREFIX):
-                layer = self._layers.get(restore.target.removeprefix(LAYER_PREFIX))
-                if layer is not None:
-                    remote_layers.show(layer, restore.values)
+                self._layers.restore_layer(restore.target.removeprefix(LAYER_PREFIX), restore.values)
             elif restore.target:
+                if restore.target == Scope.VIEW:
+                    self._show(Scope.VIEW, self.view, restore.values)
                 self._keep_model()
 
     # --- from the user ------------------------------------------------------------------
 
-    def _on_layer_set(self, layer: RemoteLayer, row: Property, value: Wire) -> None:
-        if self._control.set_local(layer_object(layer.remote_id), row.name, value):
-            self._flush_soon()
+    def command(self, name: str, **args: Wire) -> int:
+        """Ask the server to do something, after all that was set before; return the number of the request.
 
-    def _on_layer_command(self, layer: RemoteLayer, name: str) -> None:
-        if self._control.begun:
-            self._control.command(name, {"layer": layer.remote_id})
-            self.flush()
+        CommandError if the table has no such command. 0, and nothing is asked, before there is a scene.
+        """
+        check_command(name, args)
+        if not self._control.begun:
+            return 0
+        number = self._control.command(name, args)
+        self.flush()
+        return number
 
     def _on_dims(self, _event: Any = None) -> None:
         if self._layers_fit_dims():
@@ -315,58 +306,45 @@ class ViewerMirror:
         if not self._dims_moving:
             self._note(Scope.CAMERA, self._viewer.scene.camera)
 
-    def _on_view(self, _event: Any = None) -> None:
-        self._note(Scope.VIEW, self._viewer)
+    def _on_view(self, name: str) -> None:
+        if self._applying or (self._own_canvas and name == "size"):
+            return
+        row = scope_properties(Scope.VIEW)[name]
+        if row.writable and self._control.set_local(Scope.VIEW, name, conversion.read(self.view, row)):
+            self.flush_soon()
+
+    def _keep_canvas_theme(self, _event: Any = None) -> None:
+        """Overlays have the colours that can be seen on the server's canvas, whatever the window's theme is."""
+        set_canvas_theme(self._viewer.canvas, self.view.rendering.theme)
 
     def _note(self, scope: Scope, root: object) -> None:
         if self._applying:
             return
         changed = False
         for name, row in scope_properties(scope).items():
-            if row.writable and not (self._own_canvas and name == "size"):
+            if row.writable:
                 changed |= self._control.set_local(scope, name, conversion.read(root, row))
         if changed:
-            self._flush_soon()
+            self.flush_soon()
 
-    def _on_scene(self, _event: Any = None) -> None:
-        if self._applying:
-            return
-        selection = self._viewer.layers.selection
-        active: Any = selection.active
-        ids = [layer.remote_id for layer in self._viewer.layers if isinstance(layer, RemoteLayer)]
-        chosen = sorted(layer.remote_id for layer in selection if isinstance(layer, RemoteLayer))
-        changed = self._control.set_local(Scope.SCENE, "selection", chosen)
-        changed |= self._control.set_local(Scope.SCENE, "active", getattr(active, "remote_id", None))
-        if len(ids) == len(self._layers):
-            changed |= self._control.set_local(Scope.SCENE, "order", ids)
-        if changed and not self._flush_due:
-            # napari empties a selection before it fills it again: send what comes of it, once.
-            self._flush_due = True
-            self._host.post(self.flush)
+    # --- for the layer list -------------------------------------------------------------
 
-    def _on_removed(self, event: Any) -> None:
-        layer = event.value
-        if self._applying or not isinstance(layer, RemoteLayer):
-            return
-        self._layers.pop(layer.remote_id, None)
-        self._control.command("layer.remove", {"layer": layer.remote_id})
-        self.flush()
+    @property
+    def applying(self) -> bool:
+        """True while the server's values are shown: what changes then is no wish of the user."""
+        return self._applying > 0
 
-    def _on_inserted(self, event: Any) -> None:
-        if self._applying or isinstance(event.value, RemoteLayer):
-            return
-        layer = event.value
+    def notify(self, text: str) -> None:
+        """Tell the user one line."""
+        self._host.notify(text)
 
-        def take_back() -> None:
-            if layer in self._viewer.layers:
-                self._viewer.layers.remove(layer)
-            self._host.notify(f"{layer.name!r} was not added: layers are made on the server, open the data there")
-
-        # After napari is done inserting it.
-        self._host.post(take_back)
+    def post(self, call: Callable[[], None]) -> object:
+        """Run `call` after what runs now."""
+        return self._host.post(call)
 
     @contextmanager
-    def _apply(self) -> Iterator[None]:
+    def showing(self) -> Iterator[None]:
+        """Within this, what changes is no wish of the user."""
         self._applying += 1
         try:
             yield

@@ -25,6 +25,8 @@ class StateEvents:
     happened: Callable[[SessionEvent | ConnectionLost], None]
     overflowed: Callable[[], None]
     """State was dropped because nobody took it: ask for a snapshot."""
+    busy: Callable[[], bool] = lambda: False
+    """True while what happened next must wait; `StateChannel.go_on` ends that."""
 
 
 class StateChannel:
@@ -70,6 +72,13 @@ class StateChannel:
             self._waiting.extend(intents)
         if self._socket is not None:
             self._socket.wake()
+
+    def ask(self, query: m.Query) -> None:
+        """Send a question on the present connection; with none, or if it breaks, there is no answer."""
+        with self._lock:
+            # A connection that closes takes this lock before the next one opens, which drops what was not sent.
+            if self._open is not None and self._socket is not None:
+                self._socket.send(m.encode(query))
 
     def say_goodbye(self) -> None:
         """Tell the server that this client leaves on purpose."""
@@ -173,13 +182,23 @@ class StateChannel:
         """Give the GUI thread everything that waits for it."""
         with self._lock:
             self._handing_over = False
-            events: list[SessionEvent | ConnectionLost] = list(iter(self._backlog.take, None))
+            waiting = len(self._backlog)
+        for _ in range(waiting):
+            if self._events.busy():
+                return
+            with self._lock:
+                event = self._backlog.take()
+            if event is not None:
+                self._events.happened(event)
+        with self._lock:
             newly_lost = self._backlog.overflowed and not self._told_overflow
             self._told_overflow = self._backlog.overflowed
-        for event in events:
-            self._events.happened(event)
         if newly_lost:
             self._events.overflowed()
+
+    def go_on(self) -> None:
+        """Give the GUI thread what waits: it is not busy any more."""
+        self._post(self._hand_over)
 
 
 def _known_after(event: SessionEvent) -> int:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Callable
 
-from qtpy.QtCore import QEvent, QObject, Qt, QTimer
+from qtpy.QtCore import QEvent, QObject, QTimer
 from qtpy.QtWidgets import QWidget
 
-from napari_cuda.client.control.cadence import INTERVAL_S, Cadence
-from napari_cuda.client.control.input_queue import InputQueue
 from napari_cuda.client.qt.input_events import message_of
 from napari_cuda.protocol import messages as m
 
@@ -18,16 +14,14 @@ RESIZE_SETTLES_MS = 80
 """A drag of the window's edge makes a size every few milliseconds, and each costs the server an
 encoder and a keyframe: only the one that stays is sent."""
 
-Send = Callable[[list[m.InputEvent]], object]
-
 
 class InputSender(QObject):
     """Owner: GUI thread.
 
     Pan, zoom and rotation act on napari's own camera here and travel as camera intents
-    (`ViewerMirror`); this sends what belongs to the window itself (its size, and its end) and, while
-    `forward` is on, what is done on the canvas. It watches the canvas only, never the application,
-    and keeps no event from anybody: what is typed into a text field stays there.
+    (`ViewerMirror`); this sends what belongs to the window itself (its size, and its end) and what the
+    pointer does on the canvas while `tool_is_remote()`. It watches the canvas only, never the application,
+    and keeps no event from anybody.
     """
 
     def __init__(
@@ -36,40 +30,28 @@ class InputSender(QObject):
         canvas: QWidget,
         *,
         send_size: Callable[[tuple[int, int]], None],
+        send_pointer: Callable[[m.InputPointer], None],
+        tool_is_remote: Callable[[], bool],
         on_closed: Callable[[], None],
         on_hidden: Callable[[], None],
-        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         super().__init__()
         self._window = window
         self._canvas = canvas
         self._send_size = send_size
+        self._send_pointer = send_pointer
+        self._tool_is_remote = tool_is_remote
         self._on_closed = on_closed
         self._on_hidden = on_hidden
-        self._clock = clock
+        self._dragging = False
+        """True while buttons are down that were pressed for a tool on the server."""
         self._size: tuple[int, int] | None = None
-        self._settled = _single_shot(self, self._size_settled)
+        self._settled = QTimer(self)
+        self._settled.setSingleShot(True)
         self._settled.setInterval(RESIZE_SETTLES_MS)
-        self._send: Send | None = None
-        self._number: Callable[[], int] | None = None
-        self._queue = InputQueue()
-        self._cadence = Cadence(INTERVAL_S)
-        self._due = _single_shot(self, self._flush)
+        self._settled.timeout.connect(self._size_settled)
         window.installEventFilter(self)
-
-    def forward(self, send: Send, number: Callable[[], int]) -> None:
-        """From now on send what is done on the canvas, each event with the next intent number."""
-        if self._send is None:
-            self._canvas.installEventFilter(self)
-        self._send, self._number = send, number
-
-    def keep(self) -> None:
-        """Send nothing of the canvas any more, nor what waits: input is never late."""
-        self._queue.clear()
-        self._due.stop()
-        if self._send is not None:
-            self._canvas.removeEventFilter(self)
-        self._send = self._number = None
+        canvas.installEventFilter(self)
 
     def resized(self, size_px: tuple[int, int]) -> None:
         """The canvas is now (width, height); sent when it stays so."""
@@ -80,7 +62,7 @@ class InputSender(QObject):
     def close(self) -> None:
         """Send nothing more."""
         self._settled.stop()
-        self.keep()
+        self._canvas.removeEventFilter(self)
         self._window.removeEventFilter(self)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
@@ -95,34 +77,15 @@ class InputSender(QObject):
         return False
 
     def _see(self, event: QEvent) -> None:
-        if event.type() == QEvent.Type.FocusOut:
-            self._queue.release_keys()
-        else:
-            message = message_of(event, self._canvas.devicePixelRatioF())
-            if message is not None:
-                self._queue.add(message)
-        if len(self._queue):
-            now_s = self._clock()
-            left_s = self._cadence.note(now_s) - now_s
-            if left_s <= 0:
-                self._flush()
-            elif not self._due.isActive():
-                self._due.start(math.ceil(left_s * 1000))
-
-    def _flush(self) -> None:
-        self._due.stop()
-        if self._send is not None and self._number is not None and len(self._queue):
-            self._cadence.taken(self._clock())
-            self._send(self._queue.take(self._number))
+        message = message_of(event, self._canvas)
+        if message is None or not (self._dragging or self._tool_is_remote()):
+            return
+        # A drag goes on where it began, whatever the mode is by then, as in napari. And what began here stays here.
+        if not self._dragging and message.action == "move" and message.buttons:
+            return
+        self._dragging = bool(message.buttons)
+        self._send_pointer(message)
 
     def _size_settled(self) -> None:
         if self._size is not None:
             self._send_size(self._size)
-
-
-def _single_shot(parent: QObject, slot: Callable[[], None]) -> QTimer:
-    timer = QTimer(parent)
-    timer.setSingleShot(True)
-    timer.setTimerType(Qt.TimerType.PreciseTimer)
-    timer.timeout.connect(slot)
-    return timer

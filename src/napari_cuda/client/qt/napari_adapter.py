@@ -6,18 +6,24 @@ Owner: GUI thread.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import napari
+from napari._app_model import get_app_model
+from napari._app_model.actions._layerlist_context_actions import LAYERLIST_CONTEXT_ACTIONS
 from napari._vispy.layers.base import VispyBaseLayer
 from napari._vispy.utils.visual import layer_to_visual
+from napari.components import LayerList
 from napari.layers import Layer
+from qtpy.QtCore import Qt
 from qtpy.QtGui import QOpenGLContext
 from qtpy.QtWidgets import QMainWindow, QWidget
 from vispy.scene import Node
 
 from napari_cuda.client.qt.video_node import VideoNode, Viewport
+from napari_cuda.overlays import drawn_by_window, split_draw_order
 from napari_cuda.protocol.errors import NapariCudaError
 
 log = logging.getLogger(__name__)
@@ -31,6 +37,9 @@ PRIVATE_NAMES = (
     "viewer.window._qt_viewer.canvas.native.frameSwapped",
     "viewer.window._qt_viewer.canvas.camera.on_draw",
     "viewer.window._qt_viewer.canvas.grid_cameras",
+    "viewer.window._qt_viewer.canvas._layer_overlay_to_visual",
+    "viewer.window._qt_viewer.canvas._viewer_overlay_to_visual",
+    "viewer.window._qt_viewer.canvas._scene_canvas._generate_draw_order",
     "viewer.window._qt_viewer.canvas._scene_canvas.scene",
     "viewer.window._qt_viewer.canvas._scene_canvas.events.draw",
     "viewer.window._qt_viewer.canvas._scene_canvas.events.resize",
@@ -38,7 +47,13 @@ PRIVATE_NAMES = (
     "viewer.window._qt_viewer.canvas._scene_canvas.set_current",
     "viewer.window._qt_viewer.canvas._scene_canvas._update_pending",
     "viewer.window._qt_viewer.dims.is_playing",
+    "viewer.window._qt_viewer._welcome_widget._label",
+    "viewer.window._qt_viewer._open_from_list_of_urls_data",
+    "viewer.window._qt_viewer._qt_open",
     "viewer.dims._play_ready",
+    "napari._app_model:get_app_model",
+    "napari._app_model.actions._layerlist_context_actions:LAYERLIST_CONTEXT_ACTIONS",
+    "app_model.registries:CommandsRegistry.register_command",
     "napari._vispy.utils.visual:layer_to_visual",
     "napari._vispy.layers.base:VispyBaseLayer._on_data_change",
     "napari._vispy.layers.base:VispyBaseLayer._on_blending_change",
@@ -85,6 +100,8 @@ class CanvasAdapter:
         events.resize.connect(self._resized, position="last")
         self._canvas.native.frameSwapped.connect(self._swapped)
         self._node = VideoNode(self._paint_video, parent=self._scene_canvas.scene)
+        self._whole_order = self._scene_canvas._generate_draw_order
+        self._scene_canvas._generate_draw_order = self._draw_order
 
     @property
     def canvas_size_px(self) -> tuple[int, int]:
@@ -148,6 +165,7 @@ class CanvasAdapter:
         if self._closed:
             return
         self._closed = True
+        self._scene_canvas._generate_draw_order = self._whole_order
         self._node.parent = None
         events = self._scene_canvas.events
         events.draw.disconnect(self._before_draw)
@@ -174,6 +192,21 @@ class CanvasAdapter:
     def _after_draw(self, event: object) -> None:
         if self._gate.end():
             self._canvas.on_draw(event)
+
+    def _draw_order(self, node: Node | None = None) -> list[tuple[Node, bool]]:
+        """Return vispy's order of drawing, without the overlays that are in the video."""
+        order: list[tuple[Node, bool]] = self._whole_order(node)
+        # vispy asks for every child again: the root's order is the one that it draws by.
+        return order if node is not None else split_draw_order(order, self._nodes_in_video(), inside=False)
+
+    def _nodes_in_video(self) -> set[Node]:
+        shown = [
+            *((overlay, visual) for overlay, all_of_it in self._canvas._viewer_overlay_to_visual.items()
+              for visual in all_of_it),
+            *(pair for of_layer in self._canvas._layer_overlay_to_visual.values() for pair in of_layer.items()),
+        ]  # fmt: skip
+        in_video = [visual for overlay, visual in shown if not drawn_by_window(overlay, self._viewer)]
+        return {node for visual in in_video for node in (visual.node, getattr(visual, "box", None)) if node is not None}
 
     def _paint_video(self, viewport: Viewport) -> None:
         self._context.look()
@@ -287,6 +320,77 @@ def register_null_visuals(layer_classes: Iterable[type[Layer]]) -> None:
         if layer_to_visual.get(layer_class, NullVispyLayer) is not NullVispyLayer:
             raise TypeError(f"{layer_class.__name__} is drawn by napari: register a subclass of it")
         layer_to_visual[layer_class] = NullVispyLayer
+
+
+def wrap_menu_actions(around: Callable[[str, Callable[[LayerList], object], LayerList], object]) -> None:
+    """Have every entry of napari's layer context menu call `around(id, its function, layer list)`. Once is enough."""
+    commands = get_app_model().commands
+    for action in LAYERLIST_CONTEXT_ACTIONS:
+        known = commands[action.id]
+        if not hasattr(known.callback, "wrapped_by_napari_cuda"):
+            wrapped = _wrapped(action.id, known.callback, around)
+            commands._commands.pop(action.id)
+            commands.register_command(action.id, wrapped, known.title)
+
+
+def _wrapped(
+    action: str,
+    run: Callable[[LayerList], object],
+    around: Callable[[str, Callable[[LayerList], object], LayerList], object],
+) -> Callable[[LayerList], None]:
+    def act(ll: LayerList) -> None:
+        around(action, run, ll)
+
+    act.wrapped_by_napari_cuda = True  # type: ignore[attr-defined]
+    return act
+
+
+def set_welcome_text(viewer: napari.Viewer, text: str) -> None:
+    """Have napari's welcome screen say `text` above its shortcuts; nothing if the window is gone."""
+    try:
+        label = viewer.window._qt_viewer._welcome_widget._label
+        label.setTextFormat(Qt.TextFormat.PlainText)  # what a server says is never markup
+        label.setText(text)
+    except RuntimeError:
+        log.debug("the window was destroyed before its welcome screen was changed")
+
+
+_replaced: WeakKeyDictionary[Any, Mapping[str, Callable[[], object]]] = WeakKeyDictionary()
+"""What commands of napari's menus do in some windows."""
+
+
+def replace_commands(viewer: napari.Viewer, replacements: Mapping[str, Callable[[], object]]) -> None:
+    """Have commands of napari's menus, by id, do something else while this viewer's window is the current one.
+
+    The commands are the process's: in all other windows they do what they did.
+    """
+    _replaced[viewer.window] = {**_replaced.get(viewer.window, {}), **replacements}
+    app = get_app_model()
+    for command_id in replacements:
+        before = app.commands[command_id]
+        if not isinstance(before.callback, _Dispatch):
+            command = type(before)(command_id, _Dispatch(command_id, before), before.title, app.injection_store)
+            app.commands._commands[command_id] = command
+
+
+class _Dispatch:
+    """A menu's command: the current window's own, or napari's."""
+
+    def __init__(self, command_id: str, before: Any) -> None:
+        self._id = command_id
+        self._before = before
+
+    def __call__(self) -> object:
+        viewer = napari.current_viewer()
+        own = _replaced.get(viewer.window, {}).get(self._id) if viewer is not None else None
+        return own() if own is not None else self._before.run_injected()
+
+
+def replace_opening(viewer: napari.Viewer, dropped: Callable[..., object], opened: Callable[..., object]) -> None:
+    """Have a window call `dropped(urls, stack, choose_plugin)` when something is, or else `opened(names, stack)`."""
+    qt_viewer = viewer.window._qt_viewer
+    qt_viewer._open_from_list_of_urls_data = dropped
+    qt_viewer._qt_open = opened
 
 
 def main_window(viewer: napari.Viewer) -> QMainWindow:

@@ -7,7 +7,6 @@ import math
 import sys
 import time
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
 import napari
 import numpy as np
@@ -21,14 +20,19 @@ from napari_cuda.client.config import ClientConfig
 from napari_cuda.client.decode.vt_darwin import IOSurfaceBinder
 from napari_cuda.client.hud import HudSampler, hud_lines
 from napari_cuda.client.loop import ClientStreamLoop
+from napari_cuda.client.loop_state import LoopPhase
 from napari_cuda.client.mirror.remote_layers import REMOTE_CLASSES
+from napari_cuda.client.mirror.remote_tools import ask_for_layer_actions
 from napari_cuda.client.mirror.viewer_mirror import ViewerMirror
 from napari_cuda.client.playout.surface import SurfaceKind
 from napari_cuda.client.qt.bridge import CallProxy, WakeProxy
+from napari_cuda.client.qt.data_actions import DataActions
 from napari_cuda.client.qt.event_loop_monitor import EventLoopMonitor
 from napari_cuda.client.qt.facade import PresenterFacade
+from napari_cuda.client.qt.furniture import WindowFurniture
 from napari_cuda.client.qt.gl_renderer import GLRenderer
 from napari_cuda.client.qt.input_sender import InputSender
+from napari_cuda.client.qt.layer_actions import ask_for_menu_actions
 from napari_cuda.client.qt.napari_adapter import main_window, register_null_visuals
 from napari_cuda.client.remote_session import Connected, RemoteSession
 from napari_cuda.protocol import messages as m
@@ -73,9 +77,13 @@ class QtHost:
             self._window,
             self.facade.adapter.native,
             send_size=self._send_size,
+            send_pointer=self._send_pointer,
+            tool_is_remote=lambda: self._mirror is not None and self._mirror.tool_is_remote,
             on_closed=self._on_window_closed,
             on_hidden=self.facade.window_hidden,
         )
+        self.furniture: WindowFurniture | None = None
+        self.data_actions: DataActions | None = None
         self._closed = False
 
     def attach(self, loop: ClientStreamLoop, mirror: ViewerMirror, session: RemoteSession) -> None:
@@ -145,6 +153,8 @@ class QtHost:
         if self._closed:
             return
         self._closed = True
+        if self.data_actions is not None:
+            self.data_actions.close()
         if self._monitor is not None:
             self._monitor.close()
         self._input.close()
@@ -194,6 +204,10 @@ class QtHost:
         if self._mirror is not None:
             self._mirror.set_canvas_size(size_px)
 
+    def _send_pointer(self, event: m.InputPointer) -> None:
+        if self._mirror is not None:
+            self._mirror.point(event)
+
     def _on_window_closed(self) -> None:
         if self._session is not None and not self._window.isVisible():
             self._session.close()
@@ -203,12 +217,20 @@ def connect_window(config: ClientConfig, *, timeout_s: float, client: str, show:
     """Open the window and connect; ConnectError in one line if that fails (the window is gone then)."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     register_null_visuals(REMOTE_CLASSES.values())
-    viewer = StreamedViewer(title=f"{urlsplit(config.base).netloc} — napari-cuda", show=show)
+    ask_for_layer_actions()
+    ask_for_menu_actions()
+    viewer = StreamedViewer(show=show)
     binders = {SurfaceKind.IOSURFACE: IOSurfaceBinder()}
     host = QtHost(viewer, GLRenderer(binders, gl_safe=config.gl_safe))
     session = RemoteSession(config, viewer, host, client=client, own_canvas=True, dispatch=host.facade.dispatch)
     viewer.attach(session)
     host.attach(session.loop, session.mirror, session)
+    host.data_actions = DataActions(
+        viewer, session.data, host.notify, in_session=lambda: session.loop.state.phase is not LoopPhase.STOPPED
+    )
+    host.furniture = WindowFurniture(
+        viewer, session, figures=host.facade.hud_action, show_roots=host.data_actions.show_roots
+    )
     try:
         session.open(timeout_s)
     except BaseException:  # an interrupt too: neither window nor thread may stay

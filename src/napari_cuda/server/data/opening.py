@@ -1,10 +1,14 @@
-"""Opening paths with whatever reader plugins napari has."""
+"""Reading paths with whatever reader plugins napari has; adding what they gave to a viewer."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from napari.components import ViewerModel
+from napari.errors import ReaderPluginError
+from napari.layers import Layer
 from napari.plugins.utils import get_preferred_reader
 from npe2 import PluginManager
 
@@ -20,48 +24,83 @@ BUILTIN = "napari"
 SAMPLE_PREFIX = "sample:"
 
 
+@dataclass(frozen=True, slots=True)
+class OpenRequest:
+    """What is to be opened, as `viewer.open` takes it; `plugin` "" leaves the choice to napari."""
+
+    paths: Sequence[str]
+    stack: bool = False
+    plugin: str = ""
+    layer_type: str = ""
+
+
 def open_path(viewer: ViewerModel, path: str, roots: ServedRoots) -> None:
     """Add the layers of a file, folder, URL or `sample:NAME` to the viewer.
 
     Owner: render thread. Raises DataError in one line, with the reader's own words, if the
     path is not allowed, does not exist or cannot be read; the viewer then is as before.
     """
-    before = set(viewer.layers)
-    try:
-        if path.startswith(SAMPLE_PREFIX):
-            _open_sample(viewer, path.removeprefix(SAMPLE_PREFIX))
-        else:
-            _open_file(viewer, roots.resolve(path))
-    except DataError:
-        raise
-    except Exception as error:  # reader plugins raise anything
-        for layer in [layer for layer in viewer.layers if layer not in before]:
-            viewer.layers.remove(layer)
-        log.debug("reader failed", exc_info=True)
-        raise DataError(f"cannot open {path}: {_words(error)}") from error
-    if set(viewer.layers) == before:
-        raise DataError(f"cannot open {path}: no layer came of it")
+    for layer in read_layers(OpenRequest([path]), roots):
+        viewer.add_layer(layer)
 
 
-def _open_file(viewer: ViewerModel, path: str) -> None:
-    """Open a path with the plugin made for it: `viewer.open` takes napari's own reader unless told."""
-    readers = PluginManager.instance().iter_compatible_readers([path])
-    plugins = sorted({reader.plugin_name for reader in readers} - {BUILTIN})
-    if len(plugins) != 1 or get_preferred_reader(path) is not None:
-        # The one reader there is, or the one preferred; or napari's words on why it cannot choose.
-        viewer.open(path, plugin=None)
-        return
-    before = set(viewer.layers)
-    try:
-        viewer.open(path, plugin=plugins[0])
-    except ValueError as refusal:
-        # It may have looked inside and seen that it is not for it: a plain Zarr array, say.
-        if set(viewer.layers) != before:
-            raise
+def read_layers(request: OpenRequest, roots: ServedRoots) -> list[Layer]:
+    """Return the layers of all paths, in no viewer yet. Any thread; it may take as long as the reader does.
+
+    Raises DataError in one line, with the plugin's name and words, if a path is not allowed, does
+    not exist or cannot be read.
+    """
+    # A viewer of its own takes what napari makes of the paths. Nobody hears of it: nothing is sliced here.
+    catch = ViewerModel()
+    catch.layers.events.inserted.disconnect()
+    together = [request.paths] if request.stack else [[path] for path in request.paths]
+    for paths in together:
+        before = len(catch.layers)
+        name = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
         try:
-            viewer.open(path, plugin=BUILTIN)
+            if paths[0].startswith(SAMPLE_PREFIX):
+                _open_sample(catch, paths[0].removeprefix(SAMPLE_PREFIX))
+            else:
+                _open_files(catch, [roots.resolve(path) for path in paths], request)
+        except DataError:
+            raise
+        except Exception as error:  # reader plugins raise anything
+            log.debug("reader failed", exc_info=True)
+            raise DataError(f"cannot open {name}: {_words(error)}") from error
+        if len(catch.layers) == before:
+            raise DataError(f"cannot open {name}: no layer came of it")
+    layers = list(catch.layers)
+    catch.layers.clear()
+    return layers
+
+
+def readers_of(path: str) -> dict[str, str]:
+    """Return the reader plugins that say they can read a path: name → what the plugin calls itself."""
+    plugins = PluginManager.instance()
+    readers = {reader.plugin_name: reader for reader in plugins.iter_compatible_readers([path])}
+    return {name: plugins.get_manifest(reader.command).display_name for name, reader in readers.items()}
+
+
+def _open_files(viewer: ViewerModel, paths: list[str], request: OpenRequest) -> None:
+    """Open paths with the plugin made for them: `viewer.open` takes napari's own reader unless told."""
+    options = {"stack": request.stack, "layer_type": request.layer_type or None}
+    plugins = [request.plugin] if request.plugin else sorted(set(readers_of(paths[0])) - {BUILTIN})
+    if not request.plugin and (len(plugins) != 1 or get_preferred_reader(paths[0]) is not None):
+        # The one reader there is, or the one preferred; or napari's words on why it cannot choose.
+        viewer.open(paths, plugin=None, **options)
+        return
+    before = len(viewer.layers)
+    try:
+        viewer.open(paths, plugin=plugins[0], **options)
+    except Exception as error:
+        failure = ReaderPluginError(str(error), plugins[0], paths, original_error=error)
+        # It may have looked inside and seen that it is not for it: a plain Zarr array, say.
+        if request.plugin or len(viewer.layers) != before or not isinstance(error, ValueError):
+            raise failure from error
+        try:
+            viewer.open(paths, plugin=BUILTIN, **options)
         except (ValueError, OSError):
-            raise refusal from None
+            raise failure from error
 
 
 def _open_sample(viewer: ViewerModel, name: str) -> None:
@@ -69,9 +108,12 @@ def _open_sample(viewer: ViewerModel, name: str) -> None:
         SAMPLES[name](viewer)
         return
     plugin, _, sample = name.rpartition(":")
-    viewer.open_sample(plugin or "napari", sample)
+    viewer.open_sample(plugin or BUILTIN, sample)
 
 
 def _words(error: BaseException) -> str:
+    """Return an error in one line; a plugin's with its name."""
+    if isinstance(error, ReaderPluginError) and error.__cause__ is not None:
+        return f"{error.reader_plugin}: {_words(error.__cause__)}"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return f"{type(error).__name__}: {lines[0]}"[:300] if lines else type(error).__name__

@@ -14,10 +14,21 @@ def is_url(path: str) -> bool:
 
 
 class ServedRoots:
-    """Confine local paths to some folders, after symlinks are resolved. No roots: no limit."""
+    """Confine local paths to some folders, after symlinks are resolved. No roots: no limit.
 
-    def __init__(self, roots: Iterable[Path] = ()) -> None:
+    `session` is the server's own folder, of what clients sent: files there may be named too.
+    """
+
+    def __init__(self, roots: Iterable[Path] = (), session: Path | None = None) -> None:
         self._roots = tuple(root.resolve() for root in roots)
+        self._allowed = (*self._roots, session.resolve()) if session is not None else self._roots
+
+    @property
+    def places(self) -> list[Path]:
+        """Where a client may begin to look: the roots, or if there are none, this process's folder and the home."""
+        if self._roots:
+            return list(self._roots)
+        return list(dict.fromkeys([Path.cwd(), Path.home()]))
 
     def resolve(self, path: str) -> str:
         """Return the path as it may be opened; DataError in one line if it may not."""
@@ -25,15 +36,39 @@ class ServedRoots:
             if self._roots:
                 raise DataError(f"{path} is outside the served roots: remote stores are not served with --root")
             return path
-        try:
-            resolved = Path(path).expanduser().resolve()
-            exists = resolved.exists()
-        except (OSError, RuntimeError, ValueError):  # a loop of links, an unknown user, a name that is too long
-            raise DataError(f"{path[:200]!r} is not a path that this server can follow") from None
-        # Outside first: whoever may not look must not learn what exists.
-        if self._roots and not any(resolved.is_relative_to(root) for root in self._roots):
-            roots = ", ".join(str(root) for root in self._roots)
-            raise DataError(f"{path} is outside the served roots ({roots}): serve it with --root, or move it there")
+        resolved, exists = _follow(path)
+        self._confine(path, resolved)
         if not exists:
             raise DataError(f"{path} does not exist on the server")
         return str(resolved)
+
+    def resolve_new(self, path: str) -> Path:
+        """Return the path as it may be written; DataError in one line if it may not, or its folder is missing."""
+        if is_url(path):
+            raise DataError(f"{path} cannot be written: give a path on the server")
+        if not Path(path).expanduser().is_absolute():
+            raise DataError(f"{path!r} is not a whole path: begin it with one of the served folders")
+        resolved, _ = _follow(path)
+        self._confine(path, resolved)
+        if not resolved.parent.is_dir():
+            raise DataError(f"there is no folder {Path(path).parent} on the server")
+        return resolved
+
+    def holds(self, path: Path) -> bool:
+        """Return whether a path, symlinks resolved, may be opened."""
+        resolved, _ = _follow(str(path))
+        return not self._roots or any(resolved.is_relative_to(root) for root in self._allowed)
+
+    def _confine(self, path: str, resolved: Path) -> None:
+        # Outside first: whoever may not look must not learn what exists.
+        if self._roots and not any(resolved.is_relative_to(root) for root in self._allowed):
+            roots = ", ".join(str(root) for root in self._roots)
+            raise DataError(f"{path} is outside the served roots ({roots}): serve it with --root, or move it there")
+
+
+def _follow(path: str) -> tuple[Path, bool]:
+    try:
+        resolved = Path(path).expanduser().resolve()
+        return resolved, resolved.exists()
+    except (OSError, RuntimeError, ValueError):  # a loop of links, an unknown user, a name that is too long
+        raise DataError(f"{path[:200]!r} is not a path that this server can follow") from None

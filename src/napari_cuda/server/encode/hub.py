@@ -35,7 +35,9 @@ class StreamHub:
         self._lock = threading.Lock()
         self._streams: dict[str, ViewerStream] = {}
 
-    def open(self, viewer: str, deliver: Callable[[bytes], None], on_failed: Callable[[str], None]) -> ViewerStream:
+    def open(
+        self, viewer: str, deliver: Callable[[bytes], None], on_failed: Callable[[str], None], *, overlays: bool
+    ) -> ViewerStream:
         """Start the stream of a viewer and return it; an older one gets no more frames until its socket closes it."""
         stream = ViewerStream(
             viewer,
@@ -45,6 +47,7 @@ class StreamHub:
             on_room=self._on_room,
             on_failed=on_failed,
             metrics=self._metrics,
+            overlays=overlays,
         )
         with self._lock:
             self._streams[viewer] = stream
@@ -61,6 +64,10 @@ class StreamHub:
     def wants_frame(self) -> bool:
         """Return True if at least one viewer's window has room."""
         return any(stream.wants_frame() for stream in self._all())
+
+    def wants_overlays(self) -> bool:
+        """Return True if at least one viewer draws no overlays itself."""
+        return any(stream.overlays for stream in self._all())
 
     def publish(self, frame: RenderedFrame) -> None:
         """Offer a frame to every stream."""

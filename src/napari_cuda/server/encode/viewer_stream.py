@@ -44,8 +44,11 @@ class ViewerStream:
         on_room: Callable[[], None],
         on_failed: Callable[[str], None],
         metrics: ServerMetrics,
+        overlays: bool = False,
     ) -> None:
         self.viewer = viewer
+        self.overlays = overlays
+        """Whether its pictures have the overlays in them that windows draw themselves."""
         self._frame_rate = frame_rate
         self._bit_rate = bit_rate
         self._deliver = deliver
@@ -75,7 +78,7 @@ class ViewerStream:
     def offer(self, frame: RenderedFrame) -> None:
         """Take `frame` in place of the waiting one."""
         with self._changed:
-            self._newest = frame
+            self._newest = frame.with_overlays() if self.overlays else frame
             self._fresh = True
             self._changed.notify()
 

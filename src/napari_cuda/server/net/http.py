@@ -15,6 +15,7 @@ from starlette.websockets import WebSocket
 
 from napari_cuda.server import auth
 from napari_cuda.server.config import ServerConfig
+from napari_cuda.server.net.files import FileHost, file_routes
 from napari_cuda.server.net.pixel_socket import PixelSocket, StreamDoor
 from napari_cuda.server.net.state_socket import SessionHost, StateSocket
 
@@ -41,6 +42,7 @@ class HttpHost:
     door: StreamDoor
     show: Callable[[], None]
     metrics: Metrics
+    files: FileHost
 
 
 def build(host: HttpHost) -> ASGIApp:
@@ -68,7 +70,8 @@ def build(host: HttpHost) -> ASGIApp:
             await socket.send_denial_response(_refusal(refused))
             return
         await socket.accept()
-        pixels = PixelSocket(socket, viewer.name, host.door)
+        overlays = socket.query_params.get("overlays") == "1"
+        pixels = PixelSocket(socket, viewer.name, host.door, overlays=overlays)
         pixel_sockets.add(pixels)
         try:
             await pixels.run(host.show, viewer)
@@ -80,6 +83,7 @@ def build(host: HttpHost) -> ASGIApp:
         Route("/metrics", metrics),
         WebSocketRoute("/ws/state", state),
         WebSocketRoute("/ws/pixels", pixel_socket),
+        *file_routes(host.files),
     ]
     return _Gate(Starlette(routes=routes), host.config)
 

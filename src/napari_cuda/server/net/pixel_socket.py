@@ -44,8 +44,10 @@ class PixelStream(Protocol):
 class StreamDoor(Protocol):
     """Opens and closes streams."""
 
-    def open(self, viewer: str, deliver: Callable[[bytes], None], on_failed: Callable[[str], None]) -> PixelStream:
-        """Start the stream of a viewer."""
+    def open(
+        self, viewer: str, deliver: Callable[[bytes], None], on_failed: Callable[[str], None], *, overlays: bool
+    ) -> PixelStream:
+        """Start the stream of a viewer, with the overlays in its pictures or without."""
 
     def close(self, stream: PixelStream) -> None:
         """End a stream. May block for a moment: not for the event loop."""
@@ -58,9 +60,10 @@ class PixelSocket:
     encoder makes no packet while the window is full.
     """
 
-    def __init__(self, socket: WebSocket, viewer: str, door: StreamDoor) -> None:
+    def __init__(self, socket: WebSocket, viewer: str, door: StreamDoor, *, overlays: bool) -> None:
         self._socket = socket
         self._viewer = viewer
+        self._overlays = overlays
         self._door = door
         self._packets: asyncio.Queue[bytes] = asyncio.Queue()
         self._ended = asyncio.Event()
@@ -91,7 +94,7 @@ class PixelSocket:
         def failed(reason: str) -> None:
             post(loop, self._end, f"the stream failed: {reason}")
 
-        stream = self._door.open(self._viewer, deliver, failed)
+        stream = self._door.open(self._viewer, deliver, failed, overlays=self._overlays)
         show()
         try:
             await run_until_first_ends(

@@ -12,6 +12,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.session import PING_INTERVAL_S, ServerSession, SessionClosed
+from napari_cuda.server.log_ring import LogRing
 from napari_cuda.server.net.endings import CLOSING_S, close, run_until_first_ends
 from napari_cuda.server.net.viewers import Seat, Viewer, Viewers
 
@@ -27,11 +28,17 @@ class SessionHost:
 
     session: str
     server: str
+    host: str
+    title: str
     viewers: Viewers
+    log: LogRing
     join: Callable[[str, int], None]
     """Greet a viewer, who knows the scene up to a revision (0: nothing)."""
-    parted: Callable[[], None]
+    parted: Callable[[Viewer], None]
+    """A connection of a viewer has ended; it may have another by now."""
     submit: Callable[[str, m.Intent], None]
+    ask: Callable[[str, m.CursorQuery], None]
+    """Answer a viewer's query, unless it asks another first."""
 
 
 class StateSocket:
@@ -46,6 +53,8 @@ class StateSocket:
         self._seat = Seat(self._news)
         self._left = False
         """The viewer will not come back."""
+        self._log_asked: m.LogQuery | None = None
+        """Latest wins: who asks faster than it reads must not fill the memory."""
 
     async def run(self) -> None:
         """Serve the socket until either side ends it."""
@@ -55,7 +64,7 @@ class StateSocket:
         finally:
             if self._viewer is not None:
                 self._host.viewers.part(self._viewer, self._seat, for_good=self._left)
-                self._host.parted()
+                self._host.parted(self._viewer)
 
     async def _read(self) -> None:
         while not self._session.closed:
@@ -74,6 +83,10 @@ class StateSocket:
         while True:
             await self._news.wait()
             self._news.clear()
+            if (asked := self._log_asked) is not None:
+                # From here and not by the render thread: one looks into the log when that hangs.
+                self._log_asked = None
+                self._session.send(m.LogLines(*self._host.log.since(asked.after)))
             await self._flush()
             while (message := self._seat.outbox.take()) is not None:
                 self._session.send(message)
@@ -111,6 +124,10 @@ class StateSocket:
             self._welcome(event)
         elif isinstance(event, m.Intent) and self._viewer is not None:
             await self._take(self._viewer, event)
+        elif isinstance(event, m.LogQuery):
+            self._log_asked = event
+        elif isinstance(event, m.CursorQuery) and self._viewer is not None:
+            self._host.ask(self._viewer.name, event)
         elif isinstance(event, SessionClosed):
             self._left = event.code != "session.silent"
             log.info("viewer %s: %s", self._name, event.message)
@@ -122,7 +139,7 @@ class StateSocket:
         self._session.accept(
             m.Welcome(
                 m.PROTOCOL_VERSION, self._host.session, viewer.name, self._host.server, PING_INTERVAL_S,
-                viewer.resume_token, viewer.taken,
+                viewer.resume_token, viewer.taken, self._host.host, self._host.title,
             )
         )  # fmt: skip
         log.info("viewer %s %s: %s", viewer.name, "came back" if resumed else "joined", hello.client[:200])

@@ -10,16 +10,21 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from napari_cuda.protocol import messages as m
-from napari_cuda.protocol.digest import picture_hash
-from napari_cuda.server.frames import BufferPool, RenderedFrame
+from napari_cuda.server.frames import RenderedFrame
 from napari_cuda.server.metrics import ServerMetrics
-from napari_cuda.server.render.detail import FULL, Detail, DetailController
+from napari_cuda.server.render.commands import Commands
+from napari_cuda.server.render.cursor import CursorQueries
+from napari_cuda.server.render.drawing import Drawing
+from napari_cuda.server.render.histograms import Histograms
 from napari_cuda.server.render.inbox import Inbox, ViewerIntent, coalesce
+from napari_cuda.server.render.input_replay import InputReplay
+from napari_cuda.server.render.layer_actions import LayerActions
+from napari_cuda.server.render.loading import LoadingNotice
 from napari_cuda.server.render.napari_adapter import HeadlessCanvas
 from napari_cuda.server.render.pacing import FramePacing, Next
 from napari_cuda.server.render.scene_bridge import SceneBridge
@@ -45,6 +50,9 @@ class FrameSink(Protocol):
 
     def wants_frame(self) -> bool:
         """Return True if at least one viewer's window has room."""
+
+    def wants_overlays(self) -> bool:
+        """Return True if at least one viewer draws no overlays itself."""
 
     def publish(self, frame: RenderedFrame) -> None:
         """Offer a frame to every viewer's stream; the newest wins."""
@@ -76,7 +84,7 @@ class RenderLoop:
         self,
         canvas: HeadlessCanvas,
         bridge: SceneBridge,
-        authority: SceneAuthority,
+        commands: Commands,
         states: StateSink,
         frames: FrameSink,
         metrics: ServerMetrics,
@@ -86,26 +94,39 @@ class RenderLoop:
     ) -> None:
         self._canvas = canvas
         self._bridge = bridge
-        self._authority = authority
+        self._commands = commands
+        commands.register("scene.snapshot", lambda context, _args: self._greet(context.sender, (), 0))
+        self._authority = SceneAuthority()
         self._states = states
         self._frames = frames
         self._metrics = metrics
         self._pacing = FramePacing(frame_rate)
-        self._detail = DetailController() if reduce_detail else None
-        self._pool = BufferPool()
+        self._drawing = Drawing(canvas, bridge.view.rendering, metrics, reduce_detail=reduce_detail)
         self._inbox = Inbox()
         self._newest: RenderedFrame | None = None
         self._applied: dict[str, int] = {}
         self._acks: dict[str, _PendingAck] = {}
         """What the viewers are still to be told; outlives a turn that fails."""
         self._settled = _Settled()
+        self._cursors = CursorQueries(canvas, bridge.layer)
+        self._input = InputReplay(canvas)
+        self._histograms = Histograms(commands, states.deliver)
+        self._actions = LayerActions(commands, bridge.note_edit)
+        self._loading = LoadingNotice()
         self._complaint = ""
+        self.on_greet: Callable[[str], Sequence[m.ServerMessage]] = lambda viewer: ()
+        """What a viewer is told besides the scene when it comes, or comes back."""
 
     # --- from any thread ----------------------------------------------------------------
 
     def submit(self, viewer: str, intent: m.Intent) -> None:
         """Apply an intent of a viewer and ack it."""
         self._inbox.put(ViewerIntent(viewer, intent))
+
+    def ask(self, viewer: str, query: m.CursorQuery) -> None:
+        """Answer a viewer's query, unless it asks another first."""
+        self._cursors.put(viewer, query)
+        self._inbox.wake()
 
     def join(self, viewer: str, greeting: Sequence[m.ServerMessage], since: int = 0) -> None:
         """Send a viewer `greeting`, the scene and the thumbnails; deltas follow from there.
@@ -117,6 +138,14 @@ class RenderLoop:
     def leave(self, viewer: str) -> None:
         """Forget a viewer."""
         self._inbox.put(lambda: self._forget(viewer))
+
+    def post(self, call: Callable[[], None]) -> None:
+        """Run a call on the render thread, in order."""
+        self._inbox.put(call)
+
+    def let_go(self, viewer: str) -> None:
+        """A viewer's connection is gone: it holds no button and no key any more."""
+        self._inbox.put(lambda: self._let_go(viewer))
 
     def show(self) -> None:
         """Hand out the newest picture again: a stream was opened."""
@@ -143,6 +172,11 @@ class RenderLoop:
                 # What failed will most likely fail again: do not spin.
                 self._inbox.wait(ERROR_PAUSE_S)
 
+    def tell(self, viewer: str, message: m.ServerMessage) -> None:
+        """Send a viewer a message, after what changed until now."""
+        self._tell_changes()
+        self._states.deliver(viewer, [message])
+
     def _report(self, error: Exception) -> None:
         log.exception("rendering failed; the session goes on")
         self._metrics.count("render_errors")
@@ -155,12 +189,15 @@ class RenderLoop:
         asked = self._hold_s() <= 0 and self._run_inbox()
         arrived = self._canvas.pump()
         self._tell_changes()
+        self._answer_cursors()
         now_s = time.monotonic()
         if asked:
             self._pacing.asked(now_s)
         elif arrived:
             self._pacing.arrived()
         loading = self._bridge.loading
+        if (notice := self._loading.look(now_s, loading=loading)) is not None:
+            self._states.broadcast([notice], {})
         if loading and (left_s := self._pacing.patience_left_s(now_s)) > 0:
             self._inbox.wait_for_wake(left_s)
             return
@@ -171,13 +208,13 @@ class RenderLoop:
             self._pacing.changed(now_s)
         action, wait_s = self._pacing.decide(now_s, damaged=damaged, wanted=self._frames.wants_frame())
         if action is Next.DRAW:
-            self._draw(self._choose_detail(moving=True))
+            self._draw(moving=True)
         elif action is Next.REST:
             self._rest()
         elif (left_s := self._hold_s()) > 0:
             self._inbox.wait_for_wake(left_s if wait_s is None else min(left_s, wait_s))
         else:
-            self._inbox.wait(wait_s)
+            self._inbox.wait(self._cursors.due_s(wait_s))
 
     def _hold_s(self) -> float:
         """Seconds for which no more intents are taken: what was asked last is not shown yet."""
@@ -205,20 +242,28 @@ class RenderLoop:
     def _apply(self, viewer: str, intent: m.Intent) -> dict[str, str]:
         """Apply an intent; a viewer gets its answer whatever a layer or plugin raises."""
         try:
-            if isinstance(intent, m.Command) and intent.name == "scene.snapshot":
-                self._greet(viewer, (), 0)
-                return {}
+            if isinstance(intent, m.Command):
+                return self._commands.run(viewer, intent)
+            if isinstance(intent, m.InputPointer):
+                return self._input.apply(viewer, intent)
             return self._bridge.apply(intent)
         except Exception as error:  # a layer or plugin may raise anything; its viewer gets the reason
             log.exception("an intent failed; the session goes on")
             reason = f"the server failed: {type(error).__name__}: {error}".splitlines()[0]
             return dict.fromkeys(getattr(intent, "values", {}) or ("intent",), reason)
 
+    def _let_go(self, viewer: str) -> None:
+        self._actions.let_go(viewer)
+        self._input.let_go(viewer)
+
     def _greet(self, viewer: str, greeting: Sequence[m.ServerMessage], since: int) -> None:
         self._tell_changes()
         self._applied.setdefault(viewer, 0)
-        scene = self._authority.since(since) or self._authority.snapshot()
-        self._states.deliver(viewer, [*greeting, scene, *self._bridge.thumbnails(every=True)])
+        self._tell_thumbnails()
+        resumed = self._authority.since(since)
+        scene = resumed or self._authority.snapshot()
+        thumbnails = self._bridge.thumbnails.since(since if resumed else 0)
+        self._states.deliver(viewer, [*greeting, scene, *thumbnails, *self.on_greet(viewer)])
 
     def _tell_changes(self) -> None:
         """Tell the viewers what changed, and then the senders that their intents are done: one hand-over."""
@@ -228,9 +273,13 @@ class RenderLoop:
             self._states.broadcast(deltas, {viewer: ack.at(revision) for viewer, ack in self._acks.items()})
             self._acks = {}
 
+    def _answer_cursors(self) -> None:
+        for viewer, answer in self._cursors.answer(self._applied):
+            self._states.deliver(viewer, [answer])
+
     def _tell_thumbnails(self) -> None:
         """Once the picture is at rest: while a slider moves, each step would cost every layer one."""
-        thumbnails = self._bridge.thumbnails()
+        thumbnails = self._bridge.new_thumbnails(self._authority.revision)
         if thumbnails:
             self._states.broadcast(thumbnails, {})
 
@@ -245,35 +294,13 @@ class RenderLoop:
             self._newest = replace(self._newest, revision=settled.revision, input_ids=settled.input_ids)
             self._frames.publish(self._newest)
 
-    def _choose_detail(self, *, moving: bool) -> Detail:
-        if self._detail is None:
-            return FULL
-        return self._detail.choose(moving=moving, volume=self._canvas.has_volume())
-
-    def _draw(self, detail: Detail, *, at_rest: bool = False) -> None:
-        began_s = time.monotonic()
-        self._pacing.drawn(began_s)
-        self._canvas.set_detail(detail.scale, detail.volume_step, detail.nearest)
+    def _draw(self, *, moving: bool) -> None:
+        self._pacing.drawn(time.monotonic())
         settled = self._settled
-        camera = self._canvas.camera_pose()
-        width, height = self._canvas.physical_size_px
-        buffer = self._pool.acquire(width, height)
-        self._canvas.draw_into(buffer.rgba)
-        draw_s = time.monotonic() - began_s
-        self._metrics.observe("render", draw_s)
-        if self._detail is not None and self._canvas.has_volume():
-            self._detail.observe(detail, draw_s)
-        self._newest = RenderedFrame(
-            buffer=buffer,
-            canvas_size=self._canvas.size_px,
-            revision=settled.revision,
-            camera=camera,
-            capture_time_us=int(began_s * 1e6),
-            picture_hash=picture_hash(buffer.rgba),
-            full_detail=detail == FULL,
-            at_rest=at_rest and not self._canvas.needs_draw,
-            input_ids=settled.input_ids,
+        frame = self._drawing.frame(
+            settled.revision, settled.input_ids, moving=moving, overlays=self._frames.wants_overlays()
         )
+        self._newest = replace(frame, at_rest=not moving and not self._canvas.needs_draw)
         self._frames.publish(self._newest)
         if self._canvas.needs_draw:
             self._pacing.redraw_asked(time.monotonic())
@@ -282,6 +309,7 @@ class RenderLoop:
         """Finish the resting picture: full detail, marked so that it is sent exactly."""
         self._pacing.rested()
         self._tell_thumbnails()
+        self._histograms.tell()
         newest = self._newest
         if newest is None:
             return
@@ -289,14 +317,15 @@ class RenderLoop:
             self._newest = replace(newest, at_rest=True)
             self._frames.publish(self._newest)
         else:
-            self._draw(self._choose_detail(moving=False), at_rest=True)
+            self._draw(moving=False)
 
     def _show_again(self) -> None:
         self._pacing.changed(time.monotonic())
-        if self._newest is None:
-            self._draw(self._choose_detail(moving=True))
+        if self._newest is None or (self._frames.wants_overlays() and self._drawing.lacks_overlays(self._newest)):
+            self._draw(moving=True)
         else:
             self._frames.publish(self._newest)
 
     def _forget(self, viewer: str) -> None:
         self._applied.pop(viewer, None)
+        self._histograms.forget(viewer)

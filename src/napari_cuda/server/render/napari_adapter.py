@@ -9,19 +9,29 @@ from __future__ import annotations
 import functools
 import gc
 import threading
+import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from napari._app_model.actions._layerlist_context_actions import LAYERLIST_CONTEXT_ACTIONS
 from napari._vispy import VispyCanvas, create_vispy_layer
 from napari._vispy.utils.qt_font import QtFontManager
 from napari._vispy.visuals.volume import Volume
-from napari.components import ViewerModel
+from napari.components import LayerList, ViewerModel
+from napari.components.overlays import Overlay
 from napari.layers import Image, Labels, Layer
+from napari.layers.labels import _labels_key_bindings
+from napari.layers.points import _points_key_bindings
+from napari.layers.shapes import _shapes_key_bindings
+from napari.layers.utils._link_layers import get_linked_layers
 from napari.plugins import _initialize_plugins
 from napari.settings import get_settings
+from napari.settings._constants import BrushSizeOnMouseModifiers
 from napari.utils import resize_dask_cache
 from napari.utils.action_manager import action_manager
 from napari.utils.events import disconnect_events
@@ -29,16 +39,20 @@ from napari.utils.key_bindings import KeymapHandler
 from qtpy.QtCore import QCoreApplication, QEvent
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QApplication
+from vispy.scene import Node
 
 from napari_cuda.conversion import camera_pose
+from napari_cuda.overlays import burnt_in, drawn_by_window
+from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.errors import StartupError
 from napari_cuda.protocol.packet import CameraPose
 from napari_cuda.server.render.detail import FULL, Detail
 from napari_cuda.server.render.egl import EglContext
-from napari_cuda.server.render.vispy_backend import CanvasBackend, HeadlessApp
+from napari_cuda.server.render.vispy_backend import CanvasBackend, HeadlessApp, SplitScene
 from napari_cuda.settings import headless_napari_config
 
 PRIVATE_NAMES = (
+    "napari._app_model.actions._layerlist_context_actions.LAYERLIST_CONTEXT_ACTIONS",
     "napari._vispy.VispyCanvas",
     "napari._vispy.VispyCanvas.add_layer_visual_mapping",
     "napari._vispy.VispyCanvas.font_info",
@@ -47,17 +61,31 @@ PRIVATE_NAMES = (
     "napari._vispy.visuals.volume.Volume",
     "napari._vispy.visuals.volume.Volume.interpolation",
     "napari._vispy.visuals.volume.Volume.relative_step_size",
+    "napari.layers.labels._labels_key_bindings",
+    "napari.layers.points._points_key_bindings",
+    "napari.layers.shapes._shapes_key_bindings",
+    "napari.layers.utils._link_layers.get_linked_layers",
     "napari.plugins._initialize_plugins",
+    "napari.settings._constants.BrushSizeOnMouseModifiers",
+    "canvas._layer_overlay_to_visual",
+    "canvas._on_mouse_move",
     "canvas._scene_canvas",
+    "canvas._scene_canvas._draw_order",
+    "canvas._scene_canvas._generate_draw_order",
+    "canvas._scene_canvas._process_mouse_event",
+    "canvas._viewer_overlay_to_visual",
     "canvas.camera._3D_camera.depth_value",
     "canvas.grid_cameras",
     "canvas.layer_to_visual",
     "canvas.native",
+    "viewer._calc_status_from_cursor",
     "viewer._layer_slicer.events.ready",
+    "viewer._new_labels",
     "viewer._layer_slicer.shutdown",
     "layer._refresh_sync",
     "layer._slicing_state._update_loaded_slice_id",
     "layer._slicing_state._update_slice_response",
+    "layer._value",
     "visual.node",
 )
 """Every private name of napari used here: a path from a module, or from a live `canvas`,
@@ -93,6 +121,8 @@ def initialise_napari() -> None:
     settings.experimental.async_ = True
     settings.appearance.theme = "dark"
     settings.application.save_window_geometry = False
+    # The clients change the brush with the mouse, and tell its size.
+    settings.application.brush_size_on_mouse_move_modifiers = BrushSizeOnMouseModifiers.DISABLED
     _initialize_plugins()
     dask = settings.application.dask
     resize_dask_cache(int(dask.enabled * dask.cache * 1e9))
@@ -102,16 +132,47 @@ def initialise_napari() -> None:
             action_manager.bind_shortcut(action, shortcut)
 
 
+_KEY_BINDINGS = {"labels": _labels_key_bindings, "points": _points_key_bindings, "shapes": _shapes_key_bindings}
+
+
+def layer_action(kind: str, name: str) -> Callable[[Layer], Any]:
+    """Return napari's function for a key action on layers of a kind, by the function's name."""
+    action: Callable[[Layer], Any] = getattr(_KEY_BINDINGS[kind], name)
+    return action
+
+
+def menu_actions() -> dict[str, Callable[[LayerList], object]]:
+    """Return the entries of napari's layer context menu by id; they act on the selected layers of a list."""
+    return {action.id: action.callback for action in LAYERLIST_CONTEXT_ACTIONS}
+
+
+def add_new_labels(viewer: ViewerModel) -> None:
+    """Do what napari's button for new labels does. MemoryError if the selected layers are too large."""
+    viewer._new_labels()
+
+
+def linked_layers(layer: Layer) -> set[Layer]:
+    """Return the layers that a layer is linked to."""
+    linked: set[Layer] = get_linked_layers(layer)
+    return linked
+
+
 class _ReadySlices:
     """Slices that arrived, newest per layer. Owner: slicer thread puts, render thread takes."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._newest: dict[weakref.ReferenceType[Layer], Any] = {}
 
     def put(self, responses: dict[weakref.ReferenceType[Layer], Any]) -> None:
         with self._lock:
             self._newest.update(responses)
+            self._lock.notify()
+
+    def wait(self, timeout_s: float) -> None:
+        """Return when there is one, or after `timeout_s`."""
+        with self._lock:
+            self._lock.wait_for(lambda: self._newest, timeout_s)
 
     def take(self) -> dict[weakref.ReferenceType[Layer], Any]:
         with self._lock:
@@ -120,6 +181,25 @@ class _ReadySlices:
 
     def __bool__(self) -> bool:
         return bool(self._newest)
+
+
+@contextmanager
+def _hovering(layers: Iterable[Layer]) -> Iterator[None]:
+    """Give layers back the value under the cursor that their tools go by: asking for one sets it."""
+    values = [(layer, layer._value) for layer in layers]
+    try:
+        yield
+    finally:
+        for layer, value in values:
+            layer._value = value
+
+
+class _LayersUnderCursor(list[Layer]):
+    """A layer list for one look: napari reverses it, and reversing its own makes one that connects all events anew."""
+
+    def __init__(self, layers: LayerList) -> None:
+        super().__init__(layers)
+        self.selection = layers.selection
 
 
 class HeadlessCanvas:
@@ -156,6 +236,8 @@ class HeadlessCanvas:
         )
         self._backend: CanvasBackend = self._canvas.native
         self._backend.announce_size()
+        self._split = SplitScene(self._canvas._scene_canvas, lambda: self._overlay_nodes(drawn_by_window))
+        self._leave_pointer_to_tools()
         self._connect()
         for layer in viewer.layers:
             self._add_layer(layer)
@@ -174,6 +256,17 @@ class HeadlessCanvas:
         viewer.layers.selection.events.active.connect(self._on_active_change)
         # Connected last, so called first: napari's emitters run the newest callback first.
         viewer.layers.events.inserted.connect(self._on_layer_inserted)
+
+    def _leave_pointer_to_tools(self) -> None:
+        """Have napari's tools see every event, and nothing else: the camera follows the clients' only."""
+        scene_canvas = self._canvas._scene_canvas
+        events = scene_canvas.events
+        for emitter in (events.mouse_press, events.mouse_release, events.mouse_wheel, events.touch):
+            # vispy moves the camera here, and draws a picture to find out what is under the pointer.
+            emitter.disconnect(scene_canvas._process_mouse_event)
+        # All of it: napari's own is throttled, a stroke would have holes; the brush is shown by the clients.
+        events.mouse_move.disconnect()
+        events.mouse_move.connect(self._canvas._on_mouse_move)
 
     @property
     def size_px(self) -> tuple[int, int]:
@@ -206,6 +299,56 @@ class HeadlessCanvas:
         """Return the camera of the next picture."""
         return camera_pose(self._viewer)
 
+    def layers_under_cursor(self) -> list[Layer]:
+        """Return the layers that napari's status bar tells of."""
+        viewer = self._viewer
+        active, selection = viewer.layers.selection.active, viewer.layers.selection
+        if active is not None and len(selection) < 2:
+            return [active]
+        return [layer for layer in viewer.layers if layer in selection or viewer.canvas.grid.enabled]
+
+    def status_at(self, query: m.CursorQuery) -> tuple[str | dict[str, str], str]:
+        """Return napari's status and tooltip for a position; the model's own cursor stays where it is."""
+        viewer = self._viewer
+        direction = query.view_direction
+        stand_in = SimpleNamespace(
+            mouse_over_canvas=True,
+            layers=_LayersUnderCursor(viewer.layers),
+            canvas=viewer.canvas,
+            tooltip=SimpleNamespace(visible=query.tooltip),
+            dims=SimpleNamespace(displayed=query.dims_displayed or viewer.dims.displayed),
+            cursor=SimpleNamespace(
+                position=tuple(query.position),
+                _view_direction=None if direction is None else np.asarray(direction),
+            ),
+        )
+        with _hovering(self.layers_under_cursor()):
+            status: tuple[str | dict[str, str], str] = ViewerModel._calc_status_from_cursor(stand_in)
+        return status
+
+    def value_at(self, layer: Layer, query: m.CursorQuery) -> Any:
+        """Return what a layer has at a position."""
+        direction = query.view_direction
+        with _hovering([layer]):
+            return layer.get_value(
+                np.asarray(query.position),
+                view_direction=None if direction is None else np.asarray(direction),
+                dims_displayed=query.dims_displayed,
+                world=query.world,
+            )
+
+    def pointer(self, event: m.InputPointer) -> None:
+        """Have napari's tools see an event at its place on this canvas; whatever a tool raises passes through."""
+        self._backend.pointer(event)
+
+    def wait_for_active_slice(self, timeout_s: float) -> None:
+        """Show slices until the active layer has the one that it was last asked for, or `timeout_s` are over."""
+        until_s = time.monotonic() + timeout_s
+        active = self._viewer.layers.selection.active
+        while active is not None and not active.loaded and (left_s := until_s - time.monotonic()) > 0:
+            self._slices.wait(left_s)
+            self._show_slices()
+
     def resize(self, width: int, height: int) -> None:
         """Set the canvas size in logical pixels. Raises ValueError if it is empty."""
         if width < 1 or height < 1:
@@ -226,34 +369,61 @@ class HeadlessCanvas:
         self._backend.set_scale(scale)
         self._backend.request_draw()
 
+    def request_draw(self) -> None:
+        """Ask for a new picture."""
+        self._backend.request_draw()
+
     def pump(self) -> bool:
         """Show the slices that arrived, and let Qt run what is due; True if a slice was shown.
 
         Call once per turn of the loop.
         """
-        arrived = self._slices.take()
-        for weak_layer, response in arrived.items():
-            layer = weak_layer()
-            if layer is not None:
-                self._show_slice(layer, response)
+        arrived = self._show_slices()
         self._app.processEvents()
         # Qt deletes widgets only inside exec(), which nobody calls here.
         QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
-        return bool(arrived)
+        return arrived
 
     def draw_into(self, rgba: npt.NDArray[np.uint8]) -> None:
         """Draw the scene into `rgba`: (height, width, 4) uint8 of the physical size, contiguous.
 
-        Top row first, alpha 255. A change of multiscale level comes after the picture, so
-        `needs_draw` may be True again. Raises ValueError if the buffer does not fit; whatever
-        a layer's drawing raises passes through.
+        Top row first, alpha 255, without the overlays that windows draw. A change of multiscale
+        level comes after the picture, so `needs_draw` may be True again. Raises ValueError if the
+        buffer does not fit; whatever a layer's drawing raises passes through.
         """
-        width, height = self.physical_size_px
-        if rgba.shape != (height, width, 4) or rgba.dtype != np.uint8 or not rgba.flags.c_contiguous:
-            raise ValueError(f"the buffer {rgba.dtype} {rgba.shape} is not a contiguous uint8 ({height}, {width}, 4)")
+        self._check_buffer(rgba)
         self._apply_detail()
         self._backend.draw()
         self._backend.read(rgba)
+
+    @property
+    def has_overlays(self) -> bool:
+        """True if there are overlays that `draw_into` leaves to the windows."""
+        return any(
+            visual.node.visible for overlay, visual in self._overlay_visuals() if burnt_in(overlay, self._viewer)
+        )
+
+    def draw_overlays_into(self, rgba: npt.NDArray[np.uint8]) -> None:
+        """Draw the picture that `draw_into` drew last, and these overlays over it, into `rgba` as there."""
+        self._check_buffer(rgba)
+        self._split.draw_over(self._overlay_nodes(burnt_in))
+        self._backend.read(rgba)
+
+    def _check_buffer(self, rgba: npt.NDArray[np.uint8]) -> None:
+        width, height = self.physical_size_px
+        if rgba.shape != (height, width, 4) or rgba.dtype != np.uint8 or not rgba.flags.c_contiguous:
+            raise ValueError(f"the buffer {rgba.dtype} {rgba.shape} is not a contiguous uint8 ({height}, {width}, 4)")
+
+    def _overlay_visuals(self) -> Iterator[tuple[Overlay, Any]]:
+        """Return the overlays that are on the canvas, each with its visuals."""
+        for overlay, visuals in self._canvas._viewer_overlay_to_visual.items():
+            yield from ((overlay, visual) for visual in visuals)
+        for of_layer in self._canvas._layer_overlay_to_visual.values():
+            yield from of_layer.items()
+
+    def _overlay_nodes(self, choose: Callable[[Overlay, ViewerModel], bool]) -> set[Node]:
+        chosen = [visual for overlay, visual in self._overlay_visuals() if choose(overlay, self._viewer)]
+        return {node for visual in chosen for node in (visual.node, getattr(visual, "box", None)) if node is not None}
 
     def close(self) -> None:
         """Free the canvas; close the `EglContext` after it. The viewer can slice no more."""
@@ -297,6 +467,14 @@ class HeadlessCanvas:
         """Keep the slices for `pump`. Runs on the slicer thread."""
         self._slices.put(event.value)
         self._wake()
+
+    def _show_slices(self) -> bool:
+        arrived = self._slices.take()
+        for weak_layer, response in arrived.items():
+            layer = weak_layer()
+            if layer is not None:
+                self._show_slice(layer, response)
+        return bool(arrived)
 
     def _show_slice(self, layer: Layer, response: Any) -> None:
         layer._slicing_state._update_slice_response(response)

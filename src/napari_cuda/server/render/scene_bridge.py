@@ -7,33 +7,38 @@ of the render loop and compared by the authority. So every change is seen, whoev
 
 from __future__ import annotations
 
+import functools
+import weakref
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 from napari.components import ViewerModel
-from napari.layers import Image, Layer, Surface
+from napari.layers import Layer
 
 from napari_cuda import conversion
+from napari_cuda.evented_parts import watch_parts
+from napari_cuda.layer_state import check_placement, kind_of, layer_spec, layer_values
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.errors import PropertyError
-from napari_cuda.protocol.properties import LAYER_KINDS, check_values, layer_properties, scope_properties
+from napari_cuda.protocol.ordering import moves
+from napari_cuda.protocol.properties import check_values, layer_properties, scope_properties
 from napari_cuda.protocol.property import Property, Scope
 from napari_cuda.protocol.wire_types import Wire
+from napari_cuda.server.render.napari_adapter import linked_layers
+from napari_cuda.server.render.refusals import REFUSALS, first_line
 from napari_cuda.server.scene.authority import Observation
-
-# What napari's setters raise on a value they do not take; pydantic's error is a ValueError.
-REFUSALS = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
+from napari_cuda.server.scene.thumbnails import Thumbnails
+from napari_cuda.view import View
 
 # Events after which a layer's geometry must be read again (reading it can touch all points).
-_SPEC_EVENTS = frozenset(
-    {"data", "extent", "scale", "translate", "rotate", "shear", "affine", "units", "axis_labels", "features"}
-)
+_SPEC_EVENTS = frozenset({"data", "extent", "length"})
 
-LONGEST_REASON = 200
-"""Characters; napari answers an unknown colormap with a list of all it knows."""
+# Events after which a layer's data is other data. napari has none for undo: see `note_edit`.
+_EDIT_EVENTS = frozenset({"data", "paint", "labels_update"})
 
-_SCOPES = (Scope.SCENE, Scope.DIMS, Scope.CAMERA, Scope.VIEW)
+_SCOPES = (Scope.SCENE, Scope.DIMS, Scope.CAMERA)
+"""Read whole when one of their properties changed; the view has too many for that."""
 
 
 class SceneBridge:
@@ -45,53 +50,53 @@ class SceneBridge:
 
     def __init__(self, viewer: ViewerModel, on_change: Callable[[], None]) -> None:
         self._viewer = viewer
+        self.view = View.of(viewer)
         self._on_change = on_change
         self._ids: dict[Layer, str] = {}
+        self._reserved: weakref.WeakKeyDictionary[Layer, str] = weakref.WeakKeyDictionary()
         self._specs: dict[str, m.LayerSpec] = {}
         self._counter = 0
         self._dirty_layers: set[str] = set()
         self._dirty_thumbnails: set[str] = set()
+        self.thumbnails = Thumbnails()
+        self._edited: set[str] = set()
         self._dirty_scopes: set[Scope] = set(_SCOPES)
+        self._dirty_view: set[str] = set(scope_properties(Scope.VIEW))
         self._layers_changed = True
         viewer.layers.events.inserted.connect(self._on_inserted)
         viewer.layers.events.removed.connect(self._on_removed)
         viewer.layers.events.reordered.connect(self._mark_scene)
         viewer.layers.selection.events.connect(self._mark_scene)
         viewer.dims.events.connect(self._mark_dims)
-        viewer.dims.events.ndisplay.connect(self._mark_view)
         viewer.scene.camera.events.connect(self._mark_camera)
-        viewer.canvas.events.size.connect(self._mark_view)
+        self.view.watch(self._mark_view)
+        viewer.events.theme.connect(self._on_theme)
+        self._on_theme()
         for layer in viewer.layers:
             self._adopt(layer)
 
     # --- intents ------------------------------------------------------------------------
 
-    def apply(self, intent: m.Intent) -> dict[str, str]:
+    def apply(self, intent: m.PropertyIntent) -> dict[str, str]:
         """Carry out one intent; return why what was refused was (empty: all applied)."""
         try:
             match intent:
                 case m.LayerIntent(layer=layer_id, values=values):
-                    layer = self._layer(layer_id)
-                    return self._set_all(layer, layer_properties(_kind(layer)), values)
+                    layer = self.layer(layer_id)
+                    # Not all that can be set raises an event: napari tells nobody of the widths of shapes.
+                    self._mark_layer(layer)
+                    check = functools.partial(check_placement, layer)
+                    return self._set_all(layer, layer_properties(kind_of(layer)), values, check)
                 case m.DimsIntent(values=values):
                     return self._set_all(self._viewer.dims, scope_properties(Scope.DIMS), values, self._check_dims)
                 case m.CameraIntent(values=values):
                     return self._set_all(self._viewer.scene.camera, scope_properties(Scope.CAMERA), values)
                 case m.ViewIntent(values=values):
-                    return self._set_all(self._viewer, scope_properties(Scope.VIEW), values)
+                    return self._set_all(self.view, scope_properties(Scope.VIEW), values)
                 case m.SceneIntent(values=values):
                     return self._set_scene(values)
-                case m.Command(name="layer.remove", args=args):
-                    self._viewer.layers.remove(self._layer(str(args.get("layer"))))
-                case m.Command(name="layer.reset_contrast_limits", args=args):
-                    self._reset_contrast_limits(self._layer(str(args.get("layer"))))
-                case m.Command(name=name):
-                    return {name: f"this server does not know the command {name!r}"}
-                case _:
-                    return {"input": "this server does not take pointer, wheel and key events yet"}
         except PropertyError as error:
             return {"layer": str(error)}
-        return {}
 
     def _set_all(
         self,
@@ -107,7 +112,7 @@ class SceneBridge:
                     check(name, value)
                 conversion.write(root, rows[name], value)
             except REFUSALS as error:
-                refused[name] = f"napari refuses {rows[name].scope}.{name}: {_first_line(error)}"
+                refused[name] = f"napari refuses {rows[name].scope}.{name}: {first_line(error)}"
         return refused
 
     def _check_dims(self, name: str, value: Wire) -> None:
@@ -135,27 +140,31 @@ class SceneBridge:
         if sorted(ids) != sorted(self._ids.values()):
             raise PropertyError("scene.order must list every layer exactly once; the layers have changed since")
         layers = self._viewer.layers
-        for index, layer in enumerate([self._layer(layer_id) for layer_id in ids]):
-            source = layers.index(layer)
-            if source != index:
-                layers.move(source, index)
+        for source, before in moves([self._ids[layer] for layer in layers], ids):
+            layers.move(source, before)
 
     def _set_selection(self, ids: list[str]) -> None:
-        self._viewer.layers.selection = [self._layer(layer_id) for layer_id in ids]
+        self._viewer.layers.selection = [self.layer(layer_id) for layer_id in ids]
 
     def _set_active(self, layer_id: str | None) -> None:
-        self._viewer.layers.selection.active = None if layer_id is None else self._layer(layer_id)
+        self._viewer.layers.selection.active = None if layer_id is None else self.layer(layer_id)
 
-    def _reset_contrast_limits(self, layer: Layer) -> None:
-        if not isinstance(layer, (Image, Surface)):
-            raise PropertyError(f"layer {layer.name!r} has no contrast limits")
-        layer.reset_contrast_limits()
+    def layer_id(self, layer: Layer) -> str:
+        """Return the id of a layer of the model."""
+        return self._ids[layer]
 
-    def _layer(self, layer_id: str) -> Layer:
+    def layer(self, layer_id: str) -> Layer:
+        """Return the layer of an id; PropertyError if there is none (any more)."""
         for layer, known in self._ids.items():
             if known == layer_id:
                 return layer
         raise PropertyError(f"there is no layer {layer_id!r} (any more)")
+
+    def reserve(self, layer: Layer, layer_id: str) -> None:
+        """Have a layer that is about to be inserted known by this id; PropertyError if one has it."""
+        if layer_id in self._ids.values():
+            raise PropertyError(f"there is a layer {layer_id!r} already")
+        self._reserved[layer] = layer_id
 
     # --- observation --------------------------------------------------------------------
 
@@ -169,28 +178,31 @@ class SceneBridge:
         seen = Observation()
         # Cleared first: a layer that cannot be read is looked at again when it changes, not for ever.
         layers, self._dirty_layers = self._dirty_layers, set()
+        seen.edited, self._edited = frozenset(self._edited), set()
         scopes, self._dirty_scopes = self._dirty_scopes, set()
+        names, self._dirty_view = self._dirty_view, set()
         changed, self._layers_changed = self._layers_changed, False
         for layer, layer_id in self._ids.items():
             if layer_id in layers:
-                seen.layers[layer_id] = m.LayerState(self._spec(layer, layer_id), _layer_values(layer))
+                seen.layers[layer_id] = m.LayerState(self._spec(layer, layer_id), layer_values(layer))
         if changed:
             seen.present = frozenset(self._ids.values())
         for scope in scopes:
             seen.scopes[scope] = self._scope_values(scope)
+        if names:
+            rows = scope_properties(Scope.VIEW)
+            seen.scopes[Scope.VIEW] = _read_all(self.view, (rows[name] for name in names))
         return seen
 
-    def thumbnails(self, *, every: bool = False) -> list[m.LayerThumbnail]:
-        """Return the thumbnails that changed since the last call (all of them if `every`)."""
-        wanted = set(self._ids.values()) if every else self._dirty_thumbnails
-        messages = [_thumbnail(layer, layer_id) for layer, layer_id in self._ids.items() if layer_id in wanted]
-        if not every:
-            self._dirty_thumbnails.clear()
-        return messages
+    def new_thumbnails(self, revision: int) -> list[m.LayerThumbnail]:
+        """Return the thumbnails that changed since the last call; they are told at `revision`."""
+        dirty, self._dirty_thumbnails = self._dirty_thumbnails, set()
+        seen = [_thumbnail(layer, layer_id) for layer, layer_id in self._ids.items() if layer_id in dirty]
+        return self.thumbnails.changed(seen, revision)
 
     def _spec(self, layer: Layer, layer_id: str) -> m.LayerSpec:
         if layer_id not in self._specs:
-            self._specs[layer_id] = _spec(layer, layer_id)
+            self._specs[layer_id] = layer_spec(layer, layer_id)
         return self._specs[layer_id]
 
     def _scope_values(self, scope: Scope) -> m.Values:
@@ -200,13 +212,23 @@ class SceneBridge:
                 "order": [self._ids[layer] for layer in self._viewer.layers],
                 "selection": sorted(self._ids[layer] for layer in selection if layer in self._ids),
                 "active": self._ids.get(selection.active),
+                "links": self._links(),
             }
-        root: Any = {
-            Scope.DIMS: self._viewer.dims,
-            Scope.CAMERA: self._viewer.scene.camera,
-            Scope.VIEW: self._viewer,
-        }[scope]
+        root: Any = self._viewer.dims if scope is Scope.DIMS else self._viewer.scene.camera
         return _read_all(root, scope_properties(scope).values())
+
+    def _links(self) -> list[list[str]]:
+        """Return groups of ids: all layers of a group are linked to each other."""
+        together: dict[frozenset[Layer], set[Layer]] = {}
+        for layer in self._ids:
+            others = linked_layers(layer)
+            if others:
+                together.setdefault(frozenset(others | {layer}), set()).add(layer)
+        groups: set[frozenset[Layer]] = set()
+        for linked, members in together.items():
+            # If they do not all have the same links: pairs.
+            groups |= {linked} if linked == members else {frozenset((a, b)) for a in members for b in linked if a != b}
+        return sorted(sorted(self._ids[layer] for layer in group if layer in self._ids) for group in groups)
 
     # --- events -------------------------------------------------------------------------
 
@@ -215,14 +237,23 @@ class SceneBridge:
         self._on_change()
 
     def _adopt(self, layer: Layer) -> None:
-        self._counter += 1
-        layer_id = f"L{self._counter}"
+        layer_id = self._reserved.pop(layer, "")
+        if not layer_id:
+            self._counter += 1
+            layer_id = f"L{self._counter}"
         self._ids[layer] = layer_id
         self._dirty_layers.add(layer_id)
         self._dirty_thumbnails.add(layer_id)
         self._dirty_scopes |= {Scope.SCENE, Scope.DIMS}
         self._layers_changed = True
         layer.events.connect(self._on_layer_event)
+        watch_parts(layer, layer_properties(kind_of(layer)).values(), lambda _row: self._mark_layer(layer))
+
+    def _mark_layer(self, layer: Layer) -> None:
+        layer_id = self._ids.get(layer)
+        if layer_id is not None:
+            self._dirty_layers.add(layer_id)
+            self._on_change()
 
     def _on_layer_event(self, event: Any) -> None:
         layer_id = self._ids.get(event.source)
@@ -232,9 +263,17 @@ class SceneBridge:
             self._dirty_thumbnails.add(layer_id)
         else:
             self._dirty_layers.add(layer_id)
+            if event.type in _EDIT_EVENTS:
+                self._edited.add(layer_id)
             if event.type in _SPEC_EVENTS:
                 self._specs.pop(layer_id, None)
         self._on_change()
+
+    def note_edit(self, layer: Layer) -> None:
+        """Count a revision: the layer's data was changed in a way that napari tells nobody of."""
+        layer_id = self._ids[layer]
+        self._dirty_layers.add(layer_id)
+        self._edited.add(layer_id)
 
     def _on_removed(self, event: Any) -> None:
         layer = event.value
@@ -242,6 +281,8 @@ class SceneBridge:
         layer_id = self._ids.pop(layer)
         self._dirty_layers.discard(layer_id)
         self._dirty_thumbnails.discard(layer_id)
+        self.thumbnails.forget(layer_id)
+        self._edited.discard(layer_id)
         self._specs.pop(layer_id, None)
         self._layers_changed = True
         self._dirty_scopes |= {Scope.SCENE, Scope.DIMS}
@@ -253,8 +294,12 @@ class SceneBridge:
     def _mark_dims(self, event: Any = None) -> None:
         self._mark(Scope.DIMS)
 
-    def _mark_view(self, event: Any = None) -> None:
-        self._mark(Scope.VIEW)
+    def _mark_view(self, name: str) -> None:
+        self._dirty_view.add(name)
+        self._on_change()
+
+    def _on_theme(self, event: Any = None) -> None:
+        self.view.rendering.theme = self._viewer.theme
 
     def _mark_camera(self, event: Any = None) -> None:
         self._mark(Scope.CAMERA)
@@ -264,61 +309,11 @@ class SceneBridge:
         self._on_change()
 
 
-def _kind(layer: Layer) -> str:
-    """Return the wire name of a layer's type, also for subclasses of napari's seven."""
-    for cls in type(layer).__mro__:
-        if cls.__module__.startswith("napari.layers.") and cls.__name__.lower() in LAYER_KINDS:
-            return cls.__name__.lower()
-    raise PropertyError(f"layers of type {type(layer).__name__} cannot be mirrored")
-
-
 def _read_all(root: object, rows: Iterable[Property]) -> m.Values:
     return {row.name: conversion.read(root, row) for row in rows}
-
-
-def _layer_values(layer: Layer) -> m.Values:
-    return _read_all(layer, layer_properties(_kind(layer)).values())
-
-
-def _spec(layer: Layer, layer_id: str) -> m.LayerSpec:
-    kind = _kind(layer)
-    extent = np.asarray(layer.extent.data, dtype=float)
-    data = getattr(layer, "data", None)
-    multiscale = bool(getattr(layer, "multiscale", False))
-    pixels = data[0] if multiscale and data is not None else data
-    gridded = kind in ("image", "labels")
-    return m.LayerSpec(
-        layer=layer_id,
-        kind=kind,
-        ndim=layer.ndim,
-        shape=[int(n) for n in pixels.shape] if gridded and pixels is not None else [],
-        dtype=str(np.dtype(layer.dtype)) if gridded else "",
-        extent=np.nan_to_num(extent).tolist(),
-        transform={
-            "scale": np.asarray(layer.scale).tolist(),
-            "translate": np.asarray(layer.translate).tolist(),
-            "rotate": np.asarray(layer.rotate).tolist(),
-            "shear": np.asarray(layer.shear).tolist(),
-            "affine": np.asarray(layer.affine.affine_matrix).tolist(),
-        },
-        units=[str(unit) for unit in layer.units],
-        axis_labels=[str(label) for label in layer.axis_labels],
-        rgb=bool(getattr(layer, "rgb", False)),
-        level_shapes=[[int(n) for n in level.shape] for level in data] if multiscale and data is not None else [],
-        source=str(layer.source.path or ""),
-    )
 
 
 def _thumbnail(layer: Layer, layer_id: str) -> m.LayerThumbnail:
     picture = np.ascontiguousarray(layer.thumbnail, dtype=np.uint8)
     height, width = picture.shape[:2]
     return m.LayerThumbnail(layer_id, width, height, picture.tobytes())
-
-
-def _first_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    if not lines:
-        return type(error).__name__
-    # pydantic heads its message with a count; what is wrong stands below it.
-    text = " ".join(lines[1:3]) if "validation error" in lines[0] else lines[-1]
-    return text if len(text) <= LONGEST_REASON else text[: LONGEST_REASON - 1] + "…"

@@ -7,7 +7,7 @@ takes an open `EglContext`. Import after `settings.prepare_headless_process`.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,11 +17,17 @@ from OpenGL import GL
 from OpenGL.GL.MESA.pack_invert import GL_PACK_INVERT_MESA, glInitPackInvertMESA
 from vispy.app import Application, Canvas
 from vispy.app.base import BaseApplicationBackend, BaseCanvasBackend
+from vispy.scene import Node, SceneCanvas
+from vispy.util import keys
 
+from napari_cuda.overlays import split_draw_order
+from napari_cuda.protocol import messages as m
 from napari_cuda.server.render.egl import EglContext
 
 # An RGBA pixel whose alpha is 255 and whose colour is 0, as the machine sees it in one word.
 _OPAQUE = np.array([0, 0, 0, 255], np.uint8).view(np.uint32)[0]
+
+_MODIFIERS = {"shift": keys.SHIFT, "control": keys.CONTROL, "alt": keys.ALT, "meta": keys.META}
 
 # What vispy may ask of this backend. napari asks for vsync; there is nothing to wait for.
 _CAPABILITY = {
@@ -119,6 +125,8 @@ class CanvasBackend(BaseCanvasBackend):
     The canvas is `size` logical pixels; the picture is `size * scale` physical ones.
     """
 
+    _double_click_supported = True  # vispy then makes none of its own: the clients' windows say what is one
+
     def __init__(self, vispy_canvas: Canvas, *, gl: EglContext, **kwargs: Any) -> None:
         super().__init__(vispy_canvas)
         options = self._process_backend_kwargs(kwargs)
@@ -183,6 +191,19 @@ class CanvasBackend(BaseCanvasBackend):
         """Copy the drawn picture into `rgba`, (height, width, 4) uint8 of the physical size."""
         self._framebuffer.read(rgba)
 
+    def pointer(self, event: m.InputPointer) -> None:
+        """Have vispy and napari see a pointer event at its place on this canvas, as they would from a window."""
+        deliver, facts = {
+            "press": (self._vispy_mouse_press, {"button": event.button}),
+            "move": (self._vispy_mouse_move, {}),
+            "release": (self._vispy_mouse_release, {"button": event.button}),
+            "double": (self._vispy_mouse_double_click, {"button": event.button}),
+        }[event.action]
+        # Else vispy drops moves that follow within 10 ms, and a stroke has holes.
+        self._last_time = 0.0
+        modifiers = tuple(_MODIFIERS[name] for name in event.modifiers)
+        deliver(native=None, pos=tuple(event.position), buttons=event.buttons, modifiers=modifiers, **facts)
+
     # What vispy calls.
 
     def _vispy_set_current(self) -> None:
@@ -238,6 +259,34 @@ class CanvasBackend(BaseCanvasBackend):
     def deleteLater(self) -> None:
         """Say good-bye at once: there is no widget to delete."""
         self.destroyed.emit()
+
+
+class SplitScene:
+    """Has a vispy canvas draw its scene without some nodes, and some of them over it when asked. Owner: render thread.
+
+    `apart` returns the nodes to leave out, with all that hangs on them. Nothing in the scene is
+    changed for it, so that no draw asks for another.
+    """
+
+    def __init__(self, canvas: SceneCanvas, apart: Callable[[], Collection[Node]]) -> None:
+        self._canvas = canvas
+        self._apart = apart
+        self._whole_order = canvas._generate_draw_order
+        canvas._generate_draw_order = self._order
+        self._over = Node(name="drawn over the picture")
+
+    def draw_over(self, nodes: Collection[Node]) -> None:
+        """Draw nodes of the scene over the picture that was drawn last."""
+        self._canvas._draw_order[self._over] = split_draw_order(self._whole_order(), nodes, inside=True)
+        # Nothing of the scene may hide them: in a window it has no depth either.
+        self._canvas.context.clear(color=False, depth=True)
+        self._canvas.draw_visual(self._over)
+        self._canvas.context.flush_commands()
+
+    def _order(self, node: Node | None = None) -> list[tuple[Node, bool]]:
+        order: list[tuple[Node, bool]] = self._whole_order(node)
+        # vispy asks for every child again: the root's order is the one that it draws by.
+        return order if node is not None else split_draw_order(order, self._apart(), inside=False)
 
 
 class _ApplicationBackend(BaseApplicationBackend):

@@ -29,12 +29,14 @@ class Observation:
     """What the model looks like now, for the objects that may have changed.
 
     `layers` maps layer id to its present state; `present` lists all layer ids, or is None if
-    the layer list did not change; `scopes` holds all values of each scope that may have.
+    the layer list did not change; `scopes` holds the values that may have changed of each scope;
+    `edited` names those of `layers` whose data is other data now.
     """
 
     layers: dict[str, m.LayerState] = field(default_factory=dict)
     present: frozenset[str] | None = None
     scopes: dict[Scope, m.Values] = field(default_factory=dict)
+    edited: frozenset[str] = frozenset()
 
 
 class SceneAuthority:
@@ -100,8 +102,9 @@ class SceneAuthority:
                 continue  # announced whole by the scene delta
             spec = state.spec if state.spec != known.spec else None
             values = _changed(known.values, state.values)
-            if spec is not None or values:
-                deltas.append(m.LayerUpdate(following, layer, values, spec))
+            edited = layer in seen.edited
+            if spec is not None or values or edited:
+                deltas.append(m.LayerUpdate(following, layer, values, spec, edited))
         for scope, update in _UPDATES.items():
             values = _changed(self._scopes[scope], seen.scopes.get(scope, {}))
             if values:

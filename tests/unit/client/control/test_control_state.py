@@ -315,3 +315,48 @@ def test_known_is_a_copy() -> None:
     control = synced()
     control.known("camera")["zoom"] = 99
     assert control.known("camera") == {"zoom": 1}
+
+
+def pointer(x: int, *buttons: int) -> m.InputPointer:
+    return m.InputPointer(0, "move", [x, 0], [9, 9], 0, list(buttons))
+
+
+def test_the_pointer_keeps_its_place_among_what_is_set_and_only_hovering_merges() -> None:
+    control = synced()
+    for x in (1, 2):
+        control.point(pointer(x))
+    control.set_local("camera", "zoom", 2)
+    for x in (3, 4):
+        control.point(pointer(x))
+    for x in (5, 6):
+        control.point(pointer(x, 1))
+    control.set_local("camera", "zoom", 3)
+    sent = control.take_intents()
+    assert [intent.intent for intent in sent] == [1, 2, 3, 4, 5, 6]
+    told = [intent.position[0] if isinstance(intent, m.InputPointer) else intent.values["zoom"] for intent in sent]
+    assert told == [2, 2, 4, 5, 6, 3]
+    control.point(pointer(7))
+    assert [intent.intent for intent in control.take_intents()] == [7], "what was sent is not changed any more"
+
+
+def test_the_pointer_is_never_late() -> None:
+    control = synced()
+    control.point(pointer(1, 1))
+    assert len(control.take_intents()) == 1
+    control.disconnected()
+    control.point(pointer(2, 1))
+    control.resume(0)
+    assert control.take_intents() == []
+    assert control.settled_revision == 5, "what is given up is not waited for"
+
+
+def test_what_is_asked_waits_for_the_newest_intent_sent_and_not_acknowledged() -> None:
+    control = ControlStateContext()
+    control.begin(m.SceneSnapshot(1, [], {}, {}, {}, {}))
+    assert control.awaited_intent == 0
+    control.set_local("camera", "zoom", 2.0)
+    assert control.awaited_intent == 0, "not sent yet"
+    control.take_intents()
+    assert control.awaited_intent == 1
+    control.rejoin()
+    assert control.awaited_intent == 0, "another viewer's numbers: the server would wait for ever"

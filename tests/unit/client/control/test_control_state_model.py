@@ -32,6 +32,7 @@ class Server:
     acks: list[m.Ack] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
     """Commands carried out, by their name."""
+    pointed: list[m.InputPointer] = field(default_factory=list)
 
     def put(self, target: str, values: m.Values) -> None:
         changed = {name: value for name, value in values.items() if self.state[target].get(name) != value}
@@ -56,6 +57,9 @@ class Server:
             self.taken = number
             if isinstance(intent, m.Command):
                 self.done.append(intent.name)
+                continue
+            if isinstance(intent, m.InputPointer):
+                self.pointed.append(intent)
                 continue
             if target not in self.state:
                 refused.append(m.Refusal(target, "layer", "it is gone"))
@@ -93,6 +97,9 @@ class Interleavings(RuleBasedStateMachine):
         self.shown: dict[str, m.Values] = {}  # as a mirror shows it
         self.numbers: list[int] = []
         self.commands: list[str] = []
+        self.places = 0
+        self.drawn: list[int] = []
+        """Places of a drag that the server saw or must see."""
         self.online = True
 
     @initialize(values=st.lists(st.integers(0, 5), min_size=12, max_size=12))
@@ -119,7 +126,7 @@ class Interleavings(RuleBasedStateMachine):
         for intent in sent:
             assert intent.intent > max(self.numbers, default=0)
             self.numbers.append(intent.intent)
-            if isinstance(intent, m.Command):
+            if isinstance(intent, (m.Command, m.InputPointer)):
                 continue
             for name, value in intent.values.items():
                 entry = self.sets.get((m.target_of(intent), name))
@@ -133,6 +140,13 @@ class Interleavings(RuleBasedStateMachine):
     def user_gives_a_command(self) -> None:
         self.commands.append(f"command {len(self.commands)}")
         self.control.command(self.commands[-1], {})
+
+    @rule(drags=st.booleans())
+    def user_moves_the_pointer(self, drags: bool) -> None:
+        self.places += 1
+        if drags and self.control.ready:
+            self.drawn.append(self.places)
+        self.control.point(m.InputPointer(0, "move", [self.places, 0], [9, 9], 0, [1] if drags else []))
 
     @rule(of=st.sampled_from((*FIXED, *LAYERS)), name=st.sampled_from(NAMES), value=st.integers(0, 5))
     def script_sets_on_the_server(self, of: str, name: str, value: int) -> None:
@@ -173,6 +187,7 @@ class Interleavings(RuleBasedStateMachine):
         self.server.from_client.clear()
         self.control.disconnected()
         self.online = False
+        self.drawn = self.server_saw_drawn()
 
     @precondition(lambda self: not self.online)
     @rule()
@@ -200,12 +215,18 @@ class Interleavings(RuleBasedStateMachine):
             self.take_in(self.server.to_client.popleft())
         assert not self.sets
         assert self.server.done == self.commands, "each once, in order"
+        assert self.server_saw_drawn() == self.drawn, "a drag arrives whole"
+        places = [event.position[0] for event in self.server.pointed]
+        assert places == sorted(set(places)), "in order, nothing twice"
         assert {target: self.control.known(target) for target in self.told} == self.server.state
         assert self.shown == self.server.state
         assert self.control.take_intents() == []
         assert self.control.revision == self.server.revision
         settled = self.control.settled_revision
         assert settled is None or settled <= self.server.revision
+
+    def server_saw_drawn(self) -> list[int]:
+        return [event.position[0] for event in self.server.pointed if event.buttons]
 
     # --- what the client is told ------------------------------------------------------------
 

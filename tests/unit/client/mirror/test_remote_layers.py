@@ -19,13 +19,6 @@ from napari_cuda.protocol.property import Property
 
 HUGE = [400, 90_000, 80_000]  # 2.9 TB of uint8, were it real
 GRIDDED = ("image", "labels")
-IDENTITY = {
-    "scale": [2.0, 0.5, 0.5],
-    "translate": [10.0, 0.0, -5.0],
-    "rotate": np.eye(3).tolist(),
-    "shear": [0.0, 0.0, 0.0],
-    "affine": np.eye(4).tolist(),
-}
 
 
 def spec_of(kind: str, **changes: Any) -> m.LayerSpec:
@@ -36,16 +29,17 @@ def spec_of(kind: str, **changes: Any) -> m.LayerSpec:
         "shape": HUGE if kind in GRIDDED else [],
         "dtype": {"image": "uint8", "labels": "int32"}.get(kind, ""),
         "extent": [[0, 0, 0], [n - 1 for n in HUGE]] if kind in GRIDDED else [[-3.0, 0.0, 1.0], [7.0, 80.5, 91.0]],
-        "transform": IDENTITY,
-        "units": ["pixel"] * 3,
-        "axis_labels": ["z", "y", "x"],
     }
     return m.LayerSpec(**options | changes)
 
 
 def values_of(kind: str, which: int = 0) -> m.Values:
-    """The table's examples: values that differ from napari's defaults."""
-    return {name: row.check(row.examples[which]) for name, row in layer_properties(kind).items()}
+    """The table's examples: values that differ from napari's defaults, of a layer on which a tool can be in use."""
+    rows = layer_properties(kind)
+    examples = {name: row.check(row.examples[which]) for name, row in rows.items()}
+    features = ["weight", "track_id"] if kind == "tracks" else ["weight"]
+    needed = {"visible": True, "editable": True, "features": features}
+    return examples | {name: value for name, value in needed.items() if name in rows}
 
 
 def build(kind: str, **changes: Any) -> Any:
@@ -65,12 +59,8 @@ class Owner:
     def on_set(self, layer: RemoteLayer, row: Property, value: Any) -> None:
         self.sets.append((layer.remote_id, row.name, value))
 
-    def on_command(self, layer: RemoteLayer, name: str) -> None:
-        self.commands.append((layer.remote_id, name))
-
-
-ROWS = [(kind, row) for kind in LAYER_KINDS for row in layer_properties(kind).values()]
-row_ids = [f"{kind}.{row.name}" for kind, row in ROWS]
+    def on_command(self, name: str, args: dict[str, Any]) -> None:
+        self.commands.append((args["layer"], name))
 
 
 def test_there_is_one_class_for_each_kind() -> None:
@@ -83,7 +73,6 @@ def test_is_the_napari_layer_of_its_kind(kind: str) -> None:
     assert isinstance(layer, getattr(napari_layers, kind.capitalize()))
     assert layer.remote_id == "L1"
     assert layer.as_layer_data_tuple()[2] == kind
-    assert not layer.editable
 
 
 @pytest.mark.parametrize("kind", LAYER_KINDS)
@@ -93,9 +82,7 @@ def test_has_the_server_s_values_extent_and_place(kind: str) -> None:
         assert conversion.read(layer, row) == values_of(kind)[name], name
     assert layer.ndim == 3
     assert np.array_equal(layer.extent.data, spec.extent)
-    assert layer.scale.tolist() == spec.transform["scale"]
-    assert layer.translate.tolist() == spec.transform["translate"]
-    assert list(layer.axis_labels) == spec.axis_labels
+    assert layer.scale.tolist() == values_of(kind)["scale"]
 
 
 @pytest.mark.parametrize("kind", GRIDDED)
@@ -117,13 +104,8 @@ def test_levels_of_a_pyramid_take_no_memory_either(kind: str) -> None:
 
 
 def test_an_rgb_image_has_its_channels() -> None:
-    spec = spec_of("image", ndim=2, shape=[50, 60, 3], extent=[[0, 0], [49, 59]], rgb=True, units=["pixel"] * 2)
-    transform = {"scale": [1.0, 1.0], "translate": [0.0, 0.0]}
-    spec = m.LayerSpec(
-        **{f: getattr(spec, f) for f in spec.__struct_fields__} | {"transform": transform, "axis_labels": ["y", "x"]}
-    )
-    values = values_of("image")
-    layer: Any = remote_layers.build(m.LayerState(spec, values))
+    spec = spec_of("image", ndim=2, shape=[50, 60, 3], extent=[[0, 0], [49, 59]], rgb=True)
+    layer: Any = remote_layers.build(m.LayerState(spec, {"name": "colors"}))
     assert layer.rgb
     assert layer.ndim == 2
 
@@ -143,26 +125,97 @@ def test_lives_in_a_viewer_through_slices_and_three_dimensions(kind: str) -> Non
     assert owner.sets == []
 
 
-@pytest.mark.parametrize(("kind", "row"), ROWS, ids=row_ids)
-def test_what_the_user_sets_shows_and_is_told_once(kind: str, row: Property) -> None:
-    layer = build(kind)
-    owner = Owner(layer)
-    value = row.check(row.examples[1])
-    conversion.write(layer, row, value)
-    assert conversion.read(layer, row) == value
-    assert owner.sets == [("L1", row.name, value)]
+def writable(kind: str) -> list[Property]:
+    # Hidden last: what is not seen has no tool.
+    rows = [row for row in layer_properties(kind).values() if row.writable]
+    return sorted(rows, key=lambda row: row.name in ("visible", "editable"))
 
 
-@pytest.mark.parametrize(("kind", "row"), ROWS, ids=row_ids)
-def test_what_the_server_says_shows_and_is_not_echoed(kind: str, row: Property) -> None:
+@pytest.mark.parametrize("kind", LAYER_KINDS)
+def test_what_the_user_sets_shows_and_is_told_once(kind: str) -> None:
     layer = build(kind)
     owner = Owner(layer)
-    value = row.check(row.examples[1])
-    remote_layers.show(layer, {row.name: value})
-    assert conversion.read(layer, row) == value
+    for row in writable(kind):
+        value = row.check(row.examples[0 if row.name in ("visible", "editable") else 1])
+        conversion.write(layer, row, value)
+        assert conversion.read(layer, row) == value
+        assert owner.sets == [("L1", row.name, value)]
+        owner.sets.clear()
+
+
+@pytest.mark.parametrize("kind", LAYER_KINDS)
+def test_what_the_server_says_shows_and_is_not_echoed(kind: str) -> None:
+    layer = build(kind)
+    owner = Owner(layer)
+    for row in writable(kind):
+        value = row.check(row.examples[0 if row.name in ("visible", "editable") else 1])
+        remote_layers.show(layer, {row.name: value})
+        assert conversion.read(layer, row) == value
+        assert owner.sets == [], row.name
+    layer.opacity = 0.125  # and the gate is open again
+    assert owner.sets == [("L1", "opacity", 0.125)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "attribute", "value", "wire"),
+    [
+        ("points", "size", np.float32(4), 4.0),
+        ("points", "size", 4, 4.0),
+        ("points", "symbol", "o", "disc"),
+        ("points", "face_color", "blue", [0.0, 0.0, 1.0, 1.0]),
+        ("points", "face_color", (0, 0, 1), [0.0, 0.0, 1.0, 1.0]),
+        ("shapes", "edge_color", "weight", "weight"),
+        ("vectors", "edge_color_mode", "colormap", "colormap"),
+    ],
+)
+def test_what_all_elements_have_is_set_as_in_napari(kind: str, attribute: str, value: Any, wire: Any) -> None:
+    layer = build(kind)
+    owner, events = Owner(layer), []
+    emitter = layer.events.emitters.get(attribute)
+    if emitter is not None:
+        emitter.connect(events.append)
+    setattr(layer, attribute, value)
+    assert owner.sets == [("L1", attribute, wire)]
+    assert len(events) == (emitter is not None)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value"), [("size", [1.0, 2.0]), ("face_color", ["red", "blue"]), ("symbol", "pentagon")]
+)
+def test_values_of_single_elements_are_refused_in_one_line(attribute: str, value: Any) -> None:
+    layer = build("points")
+    owner, before = Owner(layer), getattr(layer, attribute)
+    with pytest.raises(ValueError, match="are set on the server$" if attribute != "symbol" else "pentagon"):
+        setattr(layer, attribute, value)
+    assert np.array_equal(getattr(layer, attribute), before)
     assert owner.sets == []
-    conversion.write(layer, row, row.check(row.examples[0]))  # and the gate is open again
-    assert len(owner.sets) == 1
+
+
+def test_where_elements_differ_there_is_no_one_value() -> None:
+    layer = build("points")
+    owner = Owner(layer)
+    remote_layers.show(layer, {"size": None, "text.color": None})
+    assert len(layer.size) == 0
+    assert conversion.read(layer, layer_properties("points")["size"]) is None
+    assert owner.sets == []
+
+
+@pytest.mark.parametrize("kind", [kind for kind in LAYER_KINDS if "features" in layer_properties(kind)])
+def test_features_are_names_here_and_set_on_the_server(kind: str) -> None:
+    layer = build(kind)
+    owner = Owner(layer)
+    remote_layers.show(layer, {"features": ["weight", "kind"]})
+    assert {"weight", "kind"} <= set(layer.features)
+    with pytest.raises(AttributeError, match="set them on the server"):
+        layer.features = {"weight": [1.0]}
+    assert owner.sets == []
+
+
+def test_what_the_stub_cannot_show_is_left_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+    layer = build("tracks")
+    remote_layers.show(layer, {"color_by": "a feature that is not there", "tail_width": 7.0})
+    assert layer.tail_width == 7.0
+    assert ["color_by" in record.getMessage() for record in caplog.records] == [True]
 
 
 @pytest.mark.parametrize("kind", LAYER_KINDS)
@@ -230,12 +283,14 @@ def test_autoscale_is_the_server_s(kind: str) -> None:
 def test_follows_a_change_of_its_shape(kind: str) -> None:
     layer = build(kind)
     owner = Owner(layer)
-    limits = values_of(kind)
+    values = values_of(kind)
     smaller = spec_of(kind, shape=[5, 6, 7], extent=[[0, 0, 0], [4, 5, 6]])
     remote_layers.place(layer, smaller)
     assert layer.data.shape == (5, 6, 7)
     assert layer.extent.data.tolist() == [[0, 0, 0], [4, 5, 6]]
-    assert {name: conversion.read(layer, row) for name, row in layer_properties(kind).items()} == limits
+    assert {name: conversion.read(layer, row) for name, row in layer_properties(kind).items()} == values | {
+        "locked_data_level": None  # napari does that, on the server too
+    }
     assert owner.sets == []
 
 
@@ -248,8 +303,8 @@ def test_follows_a_change_of_its_place(kind: str) -> None:
     before = layer.extent.world.copy()
     layer.events.extent.connect(lambda _event: extents.append(layer.extent.world.copy()))
     extent = spec_of(kind).extent if kind in GRIDDED else [[0.0, 0.0, 0.0], [1.0, 2.0, 3.0]]
-    moved = IDENTITY | {"translate": [100.0, 200.0, 300.0]}
-    remote_layers.place(layer, spec_of(kind, extent=extent, transform=moved))
+    remote_layers.show(layer, {"translate": [100.0, 200.0, 300.0]})
+    remote_layers.place(layer, spec_of(kind, extent=extent))
     assert layer.translate.tolist() == [100.0, 200.0, 300.0]
     assert np.array_equal(layer.extent.data, extent)
     assert not np.array_equal(layer.extent.world, before)

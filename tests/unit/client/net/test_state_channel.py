@@ -25,9 +25,10 @@ class Reader:
         self.calls: list[Callable[[], None]] = []
         self.heard: list[SessionEvent | ConnectionLost] = []
         self.overflows = 0
-        self.channel = StateChannel(
-            "x", StateEvents(self.heard.append, self._overflowed), self.calls.append, ClientMetrics()
-        )
+        self.busy_after = 10**9
+        """Busy once so much was heard."""
+        events = StateEvents(self.heard.append, self._overflowed, busy=lambda: len(self.heard) >= self.busy_after)
+        self.channel = StateChannel("x", events, self.calls.append, ClientMetrics())
 
     def _overflowed(self) -> None:
         self.overflows += 1
@@ -68,3 +69,40 @@ def test_attempts_that_fail_while_nobody_listens_are_one_loss(reader: Reader) ->
     [lost] = reader.heard[2:]
     assert isinstance(lost, ConnectionLost)
     assert (lost.reason, lost.final) == ("still no answer", False)
+
+
+class Wire:
+    """Stands for the SocketThread: keeps what is sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+
+    def send(self, text: str) -> None:
+        self.sent.append(text)
+
+
+def test_questions_are_asked_on_an_open_session_only(reader: Reader) -> None:
+    wire = Wire()
+    reader.channel.attach(wire)  # type: ignore[arg-type]
+    reader.channel.ask(m.LogQuery(3))
+    assert [m.decode_client(text) for text in wire.sent] == [m.LogQuery(3)]
+    reader.channel.closed(Ending("the connection was lost"))
+    reader.channel.ask(m.LogQuery(4))
+    assert len(wire.sent) == 1, "before its welcome the server takes a hello and nothing else"
+    reader.arrive(WELCOME)
+    reader.channel.ask(m.LogQuery(5))
+    assert len(wire.sent) == 2
+
+
+def test_a_reader_that_is_busy_gets_the_rest_merged_when_it_goes_on(reader: Reader) -> None:
+    reader.busy_after = 3
+    reader.arrive(m.Status("one"), *(m.CameraUpdate(number, {"zoom": number}) for number in (6, 7)))
+    reader.read()
+    assert reader.heard[2:] == [m.Status("one")]
+    reader.arrive(m.CameraUpdate(8, {"zoom": 8}))
+    reader.read()
+    assert len(reader.heard) == 3
+    reader.busy_after = 10**9
+    reader.channel.go_on()
+    reader.read()
+    assert reader.heard[3:] == [m.CameraUpdate(8, {"zoom": 8})]

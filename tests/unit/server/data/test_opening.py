@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import tifffile
 from napari.components import ViewerModel
+from napari.layers import Labels
 from napari.plugins import _initialize_plugins
 
 from napari_cuda.protocol.errors import DataError
-from napari_cuda.server.data.opening import open_path
+from napari_cuda.server.data.opening import OpenRequest, open_path, read_layers, readers_of
 from napari_cuda.server.data.roots import ServedRoots
 
 EVERYWHERE = ServedRoots()
@@ -107,11 +108,35 @@ def test_samples_that_do_not_exist_are_refused(viewer: ViewerModel, name: str) -
 def test_a_reader_that_fails_halfway_leaves_no_layer(
     viewer: ViewerModel, stack: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def open_some(path: str, plugin: str | None) -> None:
-        viewer.add_image(np.zeros((2, 2)), name="half")
+    def open_some(self: ViewerModel, paths: list[str], **options: object) -> None:
+        self.add_image(np.zeros((2, 2)), name="half")
         raise RuntimeError("\n  disk on fire  \nlots of detail")
 
-    monkeypatch.setattr(ViewerModel, "open", lambda self, path, plugin: open_some(path, plugin))
+    monkeypatch.setattr(ViewerModel, "open", open_some)
     with pytest.raises(DataError, match=r"RuntimeError: disk on fire$"):
         open_path(viewer, str(stack), EVERYWHERE)
     assert [layer.name for layer in viewer.layers] == ["before"]
+
+
+def test_files_open_as_one_stack_or_each_by_itself(stack: Path) -> None:
+    slices = []
+    for number, plane in enumerate(tifffile.imread(stack)):
+        slices.append(str(stack.with_name(f"t{number}.tif")))
+        tifffile.imwrite(slices[-1], plane, photometric="minisblack")
+    (together,) = read_layers(OpenRequest(slices, stack=True), EVERYWHERE)
+    assert np.array_equal(np.asarray(together.data), tifffile.imread(stack))
+    assert [layer.name for layer in read_layers(OpenRequest(slices), EVERYWHERE)] == ["t0", "t1", "t2"]
+
+
+def test_the_layer_type_may_be_asked_for(stack: Path) -> None:
+    (layer,) = read_layers(OpenRequest([str(stack)], plugin="napari", layer_type="labels"), EVERYWHERE)
+    assert isinstance(layer, Labels)
+    assert layer.source.path == str(stack)
+
+
+def test_a_plugin_s_error_has_its_name(stack: Path) -> None:
+    assert readers_of(str(stack)) == {"napari": "napari builtins"}
+    with pytest.raises(DataError, match=r"^cannot open .*noise\.tif: napari: \w+Error: ."):
+        read_layers(OpenRequest([str(noise(stack))]), EVERYWHERE)
+    with pytest.raises(DataError, match=r"^cannot open .*stack\.tif: no-such-plugin: ValueError: .*does not exist"):
+        read_layers(OpenRequest([str(stack)], plugin="no-such-plugin"), EVERYWHERE)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from napari_cuda.protocol.digest import picture_hash
-from napari_cuda.protocol.packet import CameraPose, PacketHeader, unpack
+from napari_cuda.protocol.packet import CameraPose, PacketHeader, PacketKind, unpack
 from napari_cuda.server.encode.viewer_stream import ViewerStream
 from napari_cuda.server.encode.window import SMALLEST
-from napari_cuda.server.frames import BufferPool, RenderedFrame
+from napari_cuda.server.frames import BufferPool, Overlaid, RenderedFrame
 from napari_cuda.server.metrics import ServerMetrics
 
 SIZE = (64, 48)
@@ -20,7 +21,7 @@ SIZE = (64, 48)
 class Watched:
     """A stream and what it delivers."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, overlays: bool = False) -> None:
         self.packets: queue.Queue[PacketHeader] = queue.Queue()
         self.failures: list[str] = []
         self.stream = ViewerStream(
@@ -31,6 +32,7 @@ class Watched:
             on_room=lambda: None,
             on_failed=self.failures.append,
             metrics=ServerMetrics(),
+            overlays=overlays,
         )
 
     def next(self) -> PacketHeader:
@@ -38,8 +40,8 @@ class Watched:
 
 
 @pytest.fixture
-def watched() -> Iterator[Watched]:
-    watched = Watched()
+def watched(request: pytest.FixtureRequest) -> Iterator[Watched]:
+    watched = Watched(overlays=getattr(request, "param", False))
     watched.stream.start()
     yield watched
     watched.stream.stop()
@@ -80,3 +82,13 @@ def test_a_stream_that_is_not_acknowledged_stops_at_its_window(watched: Watched)
         watched.packets.get(timeout=0.3)
     watched.stream.ack(sent[0])
     assert watched.next().seq == sent[-1] + 1
+
+
+@pytest.mark.parametrize("watched", [False, True], indirect=True, ids=["a window", "no window"])
+def test_a_viewer_gets_the_overlays_that_it_does_not_draw(watched: Watched) -> None:
+    plain, burnt = frame(50), frame(90)
+    watched.stream.offer(replace(plain, overlaid=Overlaid(burnt.buffer, burnt.picture_hash)))
+    shown = burnt if watched.stream.overlays else plain
+    assert watched.next().picture_hash == shown.picture_hash
+    watched.stream.offer(replace(shown, revision=2))  # without overlays now, and the same to see
+    assert watched.next().kind is PacketKind.UNCHANGED

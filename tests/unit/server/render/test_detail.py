@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Literal
 
 import pytest
 
-from napari_cuda.server.render.detail import FULL, LADDER, START, Detail, DetailController
+from napari_cuda.server.render.detail import FAST_AT_REST, FULL, LADDER, START, Detail, DetailController
 
 TARGET_S = 0.05
 
@@ -89,3 +90,49 @@ def test_the_time_of_a_full_resting_picture_says_nothing_about_moving() -> None:
     for _ in range(20):
         controller.observe(FULL, 5.0)
     assert controller.choose(moving=True, volume=True) is LADDER[START]
+
+
+def test_a_machine_that_needs_it_not_draws_in_full() -> None:
+    controller = DetailController(TARGET_S, reduces=False)
+    assert play(controller, 10.0, 20) == [0] * 20
+
+
+def test_in_full_quality_a_slow_machine_draws_in_full_and_forgets_nothing() -> None:
+    controller = DetailController(TARGET_S)
+    last = play(controller, 10.0, 20)[-1]
+    controller.quality = "full"
+    assert play(controller, 10.0, 20) == [0] * 20
+    controller.quality = "auto"
+    assert controller.choose(moving=True, volume=True) is LADDER[last]
+
+
+def test_in_fast_quality_no_volume_is_drawn_in_full() -> None:
+    controller = DetailController(TARGET_S, reduces=False)
+    controller.quality = "fast"
+    assert set(play(controller, 0.01 * TARGET_S, 60)) == {START}
+    assert play(controller, 100.0, 20)[-1] == len(LADDER) - 1
+    resting = controller.choose(moving=False, volume=True)
+    assert resting == FAST_AT_REST
+    assert resting.scale == 1.0, "a resting picture has every pixel"
+    assert controller.choose(moving=True, volume=False) is FULL
+
+
+@pytest.mark.parametrize("quality", ["auto", "full", "fast"])
+def test_the_users_step_is_never_finer_than_what_is_affordable(quality: Literal["auto", "full", "fast"]) -> None:
+    controller = DetailController(TARGET_S)
+    controller.quality = quality
+    plain = [controller.choose(moving=moving, volume=True) for moving in (True, False)]
+    for step in (0.25, 1.75, 9.0):
+        controller.volume_step = step
+        for moving, detail in zip((True, False), plain, strict=True):
+            chosen = controller.choose(moving=moving, volume=True)
+            assert chosen.volume_step == max(step, detail.volume_step or 0.0)
+            assert (chosen.scale, chosen.nearest) == (detail.scale, detail.nearest)
+    assert controller.choose(moving=True, volume=False) is FULL
+
+
+def test_with_a_step_of_the_users_it_still_adapts() -> None:
+    controller = DetailController(TARGET_S)
+    controller.volume_step = 0.5
+    controller.observe(controller.choose(moving=True, volume=True), 10 * TARGET_S)
+    assert controller.choose(moving=True, volume=True).scale == LADDER[-1].scale

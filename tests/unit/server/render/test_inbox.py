@@ -19,6 +19,10 @@ def a_call() -> None:
     """A command that is not an intent."""
 
 
+def moved(number: int) -> m.InputPointer:
+    return m.InputPointer(number, "move", [number, 0], [9, 9], 0, [1])
+
+
 def test_a_run_of_one_viewer_for_one_object_is_one_intent() -> None:
     run = by("V1", *(m.CameraIntent(n, {"zoom": n, f"p{n}": n}) for n in (1, 2, 3)))
     assert coalesce(run) == by("V1", m.CameraIntent(3, {"zoom": 3, "p1": 1, "p2": 2, "p3": 3}))
@@ -31,7 +35,7 @@ def test_what_does_not_merge_keeps_its_place() -> None:
         *by("V1", m.CameraIntent(2, {"zoom": 2})),
         *by("V1", m.DimsIntent(3, {"point": [1]}), m.LayerIntent(4, "L1", {"a": 1}), m.LayerIntent(5, "L2", {"a": 1})),
         *by("V1", m.SceneIntent(6, {"order": []}), m.SceneIntent(7, {"order": []})),
-        *by("V1", m.Command(8, "x"), m.Command(9, "x"), m.InputKey(10, "press", "a"), m.InputKey(11, "release", "a")),
+        *by("V1", m.Command(8, "x"), m.Command(9, "x"), moved(10), moved(11)),
         a_call,
         a_call,
     ]

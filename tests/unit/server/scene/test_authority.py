@@ -186,3 +186,13 @@ def test_each_scope_has_its_own_delta(scope: Scope) -> None:
     authority = SceneAuthority()
     [delta] = authority.commit(Observation(scopes={scope: {"a": 1}}))
     assert type(delta).__struct_config__.tag == f"{scope}.update"
+
+
+def test_edited_data_counts_a_revision_though_no_property_changed() -> None:
+    authority = SceneAuthority()
+    known = layer("L1", opacity=1)
+    authority.commit(Observation({"L1": known}, frozenset({"L1"})))
+    before = authority.revision
+    deltas = authority.commit(Observation({"L1": known}, edited=frozenset({"L1"})))
+    assert deltas == [m.LayerUpdate(before + 1, "L1", edited=True)]
+    assert authority.commit(Observation({"L1": known})) == []

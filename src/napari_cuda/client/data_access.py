@@ -1,0 +1,165 @@
+"""DataAccess: opening and saving on the server, sending files there and fetching them. Owner: GUI thread."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import tempfile
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from msgspec.structs import replace
+
+from napari_cuda.client.control.job_board import JobBoard
+from napari_cuda.client.errands import Errands
+from napari_cuda.client.net.file_service import FileService, Transfer, TransferCancelled, size_of
+from napari_cuda.protocol import messages as m
+from napari_cuda.protocol.errors import NapariCudaError
+from napari_cuda.protocol.wire_types import Wire
+
+NO_FILE_NAME = re.compile(r'[/\\:*?"<>|\x00-\x1f]')
+"""What a layer may be called and a file may not."""
+
+
+class Ask(Protocol):
+    """What is sent to the server as a command."""
+
+    def __call__(self, name: str, **args: Wire) -> int:
+        """Return the number under which it is acknowledged; 0: it could not be asked."""
+
+
+class DataAccess:
+    """Owner: GUI thread. What takes long is a job on the `board`, the server's work and our transfers alike."""
+
+    def __init__(self, command: Ask, post: Callable[[Callable[[], None]], object], service: FileService) -> None:
+        self.board = JobBoard()
+        self.service = service
+        self.errands = Errands(post)
+        self._command = command
+        self._post = post
+        self._numbers = itertools.count(1)
+        self._transfers: dict[str, Transfer] = {}
+        self._targets: dict[int, Path] = {}
+        """Where what an export makes is to go: by the number of its command."""
+        self._added: dict[int, Callable[[str], object]] = {}
+        """Who waits for the layer of an array: by the number of the command that opens it."""
+        self.board.watch(self._follow)
+
+    def open(self, paths: Sequence[str], *, stack: bool = False, plugin: str = "", layer_type: str = "") -> int:
+        """Open paths on the server; return the number of the request."""
+        return self._command("data.open", paths=list(paths), stack=stack, plugin=plugin, layer_type=layer_type)
+
+    def save(self, path: str, layers: Sequence[str], *, plugin: str = "", overwrite: bool = False) -> int:
+        """Save layers to a path on the server; return the number of the request."""
+        return self._command("data.save", path=path, layers=list(layers), plugin=plugin, overwrite=overwrite)
+
+    def save_here(self, target: Path, layers: Sequence[str], *, plugin: str = "") -> int:
+        """Have the server write layers, and fetch what it wrote to `target`; return the number of the request."""
+        number = self._command("data.export", file_name=target.name, layers=list(layers), plugin=plugin)
+        if number:
+            self._targets[number] = target
+        return number
+
+    def upload(self, sources: Sequence[Path], then: Callable[[list[str]], object]) -> str:
+        """Send local files and folders; `then` gets their paths on the server. Returns the job's name."""
+        title = f"Sending {sources[0].name}" + (f" and {len(sources) - 1} more" if len(sources) > 1 else "")
+        total_bytes = sum(size_of(source) for source in sources)
+
+        def send(transfer: Transfer) -> list[str]:
+            return [self.service.upload(source, transfer) for source in sources]
+
+        return self._transfer(title, total_bytes, send, then)
+
+    def send_array(self, name: str, array: Any, size_bytes: int, kind: str, added: Callable[[str], object]) -> None:
+        """Send an array that is here, and open it as a layer of that kind; `added` gets the layer's id."""
+
+        def send(transfer: Transfer) -> str:
+            with tempfile.TemporaryDirectory() as folder:
+                file = Path(folder) / f"{NO_FILE_NAME.sub('', name) or kind}.npy"
+                np.save(file, np.asarray(array), allow_pickle=False)
+                return self.service.upload(file, transfer)
+
+        def sent(path: str) -> None:
+            self._added[self.open([path], plugin="napari", layer_type=kind)] = added
+
+        self._transfer(f"Sending {name}", size_bytes, send, sent)
+
+    def cancel(self, job: str) -> None:
+        """Give a job up."""
+        transfer = self._transfers.get(job)
+        if transfer is not None:
+            transfer.cancel()
+        else:
+            self._command("job.cancel", job=job)
+
+    def close(self) -> None:
+        """Give up all transfers."""
+        for transfer in self._transfers.values():
+            transfer.cancel()
+        self.errands.close()
+
+    def _follow(self, job: m.JobUpdate) -> None:
+        """A job changed: something may wait for its end."""
+        if job.state == "running":
+            return
+        target, added = self._targets.pop(job.intent, None), self._added.pop(job.intent, None)
+        if job.state == "done" and target is not None:
+            self._fetch(job, target)
+        if job.state == "done" and added is not None:
+            added(job.result["layers"][0])
+
+    def _fetch(self, job: m.JobUpdate, target: Path) -> None:
+        """Fetch what an export made."""
+        key, name, size_bytes = job.result["download"], job.result["name"], int(job.result["size_bytes"])
+        if name != target.name:  # several files came of it: they are in a ZIP
+            target = target.with_name(name)
+
+        def fetch(transfer: Transfer) -> dict[str, Any]:
+            self.service.download(key, size_bytes, target, transfer)
+            return {"paths": [str(target)]}
+
+        self._transfer(f"Fetching {name}", size_bytes, fetch, lambda result: None, intent=-job.intent)
+
+    def _transfer(
+        self,
+        title: str,
+        total_bytes: int,
+        work: Callable[[Transfer], Any],
+        then: Callable[[Any], object],
+        intent: int = 0,
+    ) -> str:
+        """Begin a transfer as a job of our own."""
+        job = m.JobUpdate(f"local-{next(self._numbers)}", intent, title)
+
+        def report(done_bytes: int) -> None:
+            fraction = done_bytes / total_bytes if total_bytes else None
+            self._post(partial(self.board.take, replace(job, fraction=fraction)))
+
+        transfer = Transfer(report)
+
+        def done(result: Any) -> None:
+            end("done", result if isinstance(result, dict) else {})
+            then(result)
+
+        def failed(error: Exception) -> None:
+            if isinstance(error, TransferCancelled):
+                end("cancelled")
+            else:
+                end("failed", error=f"{title}: {error}")
+
+        def end(
+            state: Literal["done", "failed", "cancelled"], result: dict[str, Any] | None = None, error: str = ""
+        ) -> None:
+            self._transfers.pop(job.job, None)
+            self.board.take(replace(job, state=state, result=result or {}, error=error))
+
+        self._transfers[job.job] = transfer
+        self.board.take(job)
+        try:
+            self.errands.run("transfer", lambda: work(transfer), done, failed, transfer.cancel)
+        except NapariCudaError as error:
+            failed(error)
+        return job.job

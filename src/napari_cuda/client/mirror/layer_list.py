@@ -1,0 +1,338 @@
+"""LayerListMirror: the layers of the server's scene in a napari viewer model, their order, which are selected."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import msgspec
+import numpy as np
+from napari.components import ViewerModel
+from napari.layers import Layer
+
+from napari_cuda.client.control.control_state import ControlStateContext, layer_object
+from napari_cuda.client.mirror import remote_layers
+from napari_cuda.client.mirror.napari_adapter import show_links
+from napari_cuda.client.mirror.new_layer import creation
+from napari_cuda.client.mirror.remote_layers import RemoteLayer
+from napari_cuda.protocol import messages as m
+from napari_cuda.protocol.errors import CommandError, NapariCudaError
+from napari_cuda.protocol.layer_rows import PLACEMENT
+from napari_cuda.protocol.ordering import moves
+from napari_cuda.protocol.property import Property, Scope
+from napari_cuda.protocol.wire_types import Wire
+
+LAYERS_AT_ONCE = 16
+"""Of a snapshot. In a window each layer costs napari tens of milliseconds: with more of them it would hang."""
+
+
+class LayerListOwner(Protocol):
+    """What the layer list needs of the mirror it is a part of."""
+
+    @property
+    def applying(self) -> bool:
+        """True while the server's values are shown: what changes then is no wish of the user."""
+
+    def showing(self) -> AbstractContextManager[None]:
+        """Within this, what changes is no wish of the user."""
+
+    def command(self, name: str, **args: Wire) -> int:
+        """Ask the server to do something; return the number under which it is acknowledged (0: not asked)."""
+
+    def flush(self) -> None:
+        """Send what was set."""
+
+    def flush_soon(self) -> None:
+        """Send what was set, together with what follows within a moment."""
+
+    def notify(self, text: str) -> None:
+        """Tell the user one line."""
+
+    @property
+    def send_layer(self) -> Callable[[Layer], bool]:
+        """Sends a layer that a command cannot carry in a file; False if that cannot be done either."""
+
+    def post(self, call: Callable[[], None]) -> object:
+        """Run `call` after what runs now."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Removed:
+    """A layer that the user removed here; the server may refuse."""
+
+    layer: Layer
+    number: int
+
+
+class LayerListMirror:
+    """Owner: GUI thread."""
+
+    def __init__(self, viewer: ViewerModel, control: ControlStateContext, owner: LayerListOwner) -> None:
+        self._viewer = viewer
+        self._control = control
+        self._owner = owner
+        self._layers: dict[str, Layer] = {}
+        self._removed: dict[str, _Removed] = {}
+        """Removed here and not (yet) by the server. Bound: the layers that there were."""
+        self._created: dict[str, int] = {}
+        """Made here and not yet by the server: the number of the command. Bound: the layers that there are."""
+        self._links: list[list[str]] = []
+        self._coming: deque[m.LayerState] = deque()
+        """Of the snapshot, and not here yet. Bound: the layers that there are."""
+        self._link_here = viewer.layers.link_layers
+        self._unlink_here = viewer.layers.unlink_layers
+        self._insert_here = viewer.layers.insert
+        viewer.layers.insert = self._insert
+        viewer.layers.link_layers = self._link
+        viewer.layers.unlink_layers = self._unlink
+        self._flush_due = False
+        viewer.layers.events.removed.connect(self._on_removed)
+        viewer.layers.events.reordered.connect(self._on_list)
+        viewer.layers.selection.events.connect(self._on_list)
+
+    # --- from the server ----------------------------------------------------------------
+
+    def begin(self, states: list[m.LayerState]) -> None:
+        """Show these layers and no others: the first of them now, the others by `add_next`."""
+        for layer in list(self._viewer.layers):
+            self._viewer.layers.remove(layer)
+        self._layers.clear()
+        self._removed.clear()
+        self._created.clear()
+        self._links = []
+        self._coming = deque(states)
+        for _ in states[:LAYERS_AT_ONCE]:
+            self._add(self._coming.popleft())
+        self._show_if_all_are_here()
+
+    @property
+    def coming(self) -> bool:
+        """True while layers are missing that `begin` was told of."""
+        return bool(self._coming)
+
+    def add_next(self) -> None:
+        """Add one layer of those that `begin` left for later."""
+        self._add(self._coming.popleft())
+        self._show_if_all_are_here()
+
+    def _show_if_all_are_here(self) -> None:
+        if not self._coming:
+            self._show_names()
+            self.show()
+
+    def update(self, update: m.SceneUpdate) -> None:
+        """Follow what was added, removed, reordered or selected."""
+        for layer_id in update.removed:
+            self._control.forget(layer_object(layer_id))
+            self._removed.pop(layer_id, None)
+            layer = self._layers.pop(layer_id, None)
+            if layer is not None and layer in self._viewer.layers:
+                self._viewer.layers.remove(layer)
+        for state in update.added:
+            self._created.pop(state.spec.layer, None)
+            shown = self._control.mirror(layer_object(state.spec.layer), state.values, update.revision)
+            known = self._find(state.spec.layer)
+            if known is None:
+                self._add(state)
+            else:  # made here, or heard of just before the connection was lost
+                remote_layers.place(known, state.spec)
+                remote_layers.show(known, shown)
+        self._control.mirror(Scope.SCENE, update.values, update.revision)
+        if update.added or update.removed:
+            self._show_names()
+        self.show()
+
+    def update_layer(self, update: m.LayerUpdate) -> bool:
+        """Follow a change of one layer; True if its geometry changed."""
+        layer = self._find(update.layer)
+        shown = self._control.mirror(layer_object(update.layer), update.values, update.revision)
+        if layer is None:
+            return False
+        if update.spec is not None:
+            remote_layers.place(layer, update.spec)
+        remote_layers.show(layer, shown)
+        if "name" in update.values:
+            self._show_names()
+        return update.spec is not None or not PLACEMENT.isdisjoint(shown)
+
+    def restore_layer(self, layer_id: str, values: m.Values) -> None:
+        """Show the server's values of a layer again."""
+        layer = self._find(layer_id)
+        if layer is not None:
+            remote_layers.show(layer, values)
+        if "name" in values:
+            self._show_names()
+
+    def settled(self, number: int) -> None:
+        """The server carried out what was asked up to `number`: what it did not remove comes back, what it
+        did not make goes."""
+        unmade = [layer_id for layer_id, asked in self._created.items() if asked <= number]
+        for layer_id in unmade:
+            del self._created[layer_id]
+            self._removed.pop(layer_id, None)  # made and removed at once: the server told nobody of it
+            self._control.forget(layer_object(layer_id))
+            layer = self._layers.pop(layer_id, None)
+            if layer is not None and layer in self._viewer.layers:
+                self._viewer.layers.remove(layer)
+        refused = [layer_id for layer_id, removed in self._removed.items() if removed.number <= number]
+        for layer_id in refused:
+            layer = self._removed.pop(layer_id).layer
+            self._layers[layer_id] = layer
+            self._viewer.layers.append(layer)
+        if refused or unmade:
+            self.show()
+
+    def show(self) -> None:
+        """Show the order and the selection that the server told, but for what the user set since."""
+        known = self._control.known(Scope.SCENE)
+        layers = self._viewer.layers
+        wanted = [self._layers[layer_id] for layer_id in known.get("order", []) if layer_id in self._layers]
+        for source, before in moves(list(layers), wanted):
+            layers.move(source, before)
+        chosen = {self._layers[layer_id] for layer_id in known.get("selection", []) if layer_id in self._layers}
+        if set(layers.selection) != chosen:
+            layers.selection = chosen
+        active = self._layers.get(known.get("active") or "")
+        if layers.selection.active is not active and (active is None or active in layers):
+            layers.selection.active = active
+        self._show_links(known.get("links", []))
+
+    def _show_names(self) -> None:
+        """Show the names that the server told: napari counts up a name that another layer has, or only had."""
+        wrong = {
+            layer_id: name
+            for layer_id, layer in self._layers.items()
+            if (name := self._control.known(layer_object(layer_id)).get("name", layer.name)) != layer.name
+        }
+        for _ in range(len(wrong)):  # each round frees a name for the next
+            for layer_id, name in list(wrong.items()):
+                remote_layers.show(self._layers[layer_id], {"name": name})
+                if self._layers[layer_id].name == name:
+                    del wrong[layer_id]
+
+    def _show_links(self, links: list[list[str]]) -> None:
+        if links != self._links:
+            self._links = links
+            show_links(
+                [[self._layers[layer_id] for layer_id in group if layer_id in self._layers] for group in links],
+                self._viewer.layers,
+            )
+            self._viewer.layers.selection.events.changed(added={}, removed={})  # the menus look again
+
+    def show_thumbnail(self, message: m.LayerThumbnail) -> None:
+        """Show a layer's thumbnail in the list."""
+        layer = self._find(message.layer)
+        if layer is not None:
+            picture = np.frombuffer(message.rgba, np.uint8).reshape(message.height, message.width, 4)
+            layer.thumbnail = picture
+
+    def show_histogram(self, message: m.LayerHistogram) -> None:
+        """Show a layer's histogram."""
+        layer: Any = self._find(message.layer)
+        if layer is not None:
+            layer.histogram.show(message.bin_edges, message.counts)
+
+    def _find(self, layer_id: str) -> Layer | None:
+        removed = self._removed.get(layer_id)
+        return removed.layer if removed is not None else self._layers.get(layer_id)
+
+    def _add(self, state: m.LayerState) -> None:
+        layer: Any = remote_layers.build(state)
+        self._layers[state.spec.layer] = layer
+        self._viewer.add_layer(layer)
+        layer.attach(self._on_set, self._on_command, self._owner.showing)
+
+    # --- from the user ------------------------------------------------------------------
+
+    def _on_set(self, layer: RemoteLayer, row: Property, value: Wire) -> None:
+        if self._control.set_local(layer_object(layer.remote_id), row.name, value):
+            self._owner.flush_soon()
+
+    def _on_command(self, name: str, args: dict[str, Wire]) -> None:
+        self._owner.command(name, **args)
+
+    def _link(self, layers: Iterable[str | Layer] | None = None, attributes: Iterable[str] = ()) -> None:
+        ids = self._remote_ids(layers)
+        if ids is None:
+            self._link_here(layers, attributes)
+        elif not self._owner.applying:
+            self._owner.command("layers.link", layers=ids, attributes=list(attributes))
+
+    def _unlink(self, layers: Iterable[str | Layer] | None = None, attributes: Iterable[str] = ()) -> None:
+        ids = self._remote_ids(layers)
+        if ids is None:
+            self._unlink_here(layers, attributes)
+        elif not self._owner.applying and any(layer_id in group for layer_id in ids for group in self._links):
+            self._owner.command("layers.unlink", layers=ids, attributes=list(attributes))
+
+    def _remote_ids(self, layers: Iterable[str | Layer] | None) -> list[Wire] | None:
+        """Return the ids of layers, by themselves or by name; None if not all are remote."""
+        chosen = list(self._viewer.layers if layers is None else layers)
+        found = [self._viewer.layers[layer] if isinstance(layer, str) else layer for layer in chosen]
+        ids: list[Wire] = [layer.remote_id for layer in found if isinstance(layer, RemoteLayer)]
+        return ids if len(ids) == len(found) else None
+
+    def _on_list(self, _event: Any = None) -> None:
+        if self._owner.applying:
+            return
+        selection = self._viewer.layers.selection
+        active: Any = selection.active
+        ids = [layer.remote_id for layer in self._viewer.layers if isinstance(layer, RemoteLayer)]
+        chosen = sorted(layer.remote_id for layer in selection if isinstance(layer, RemoteLayer))
+        changed = self._control.set_local(Scope.SCENE, "selection", chosen)
+        changed |= self._control.set_local(Scope.SCENE, "active", getattr(active, "remote_id", None))
+        known: list[str] = self._control.known(Scope.SCENE).get("order", [])
+        if sorted(ids) == sorted(known):  # else layers come or go: the server says the order then
+            changed |= self._control.set_local(Scope.SCENE, "order", ids)
+        if changed and not self._flush_due:
+            # napari empties a selection before it fills it again: send what comes of it, once.
+            self._flush_due = True
+            self._owner.post(self._flush)
+
+    def _flush(self) -> None:
+        self._flush_due = False
+        self._owner.flush()
+
+    def _on_removed(self, event: Any) -> None:
+        layer = event.value
+        if self._owner.applying or not isinstance(layer, RemoteLayer):
+            return
+        known = self._layers.pop(layer.remote_id, None)
+        number = self._owner.command("layer.remove", layer=layer.remote_id)
+        if known is not None and number:
+            self._removed[layer.remote_id] = _Removed(known, number)
+
+    def _insert(self, index: int, layer: Layer) -> None:
+        """Insert a layer; the user's become remote before: napari makes visuals and controls for what is inserted."""
+        remote: Any = None
+        if not self._owner.applying and not isinstance(layer, RemoteLayer) and layer not in self._viewer.layers:
+            try:
+                remote = self._create(index, layer)
+            except NapariCudaError as error:
+                self._take_back(layer, str(error))
+        self._insert_here(index, layer)
+        if remote is not None:  # not before: napari may count its name up, and so does the server's
+            remote.attach(self._on_set, self._on_command, self._owner.showing)
+
+    def _create(self, index: int, layer: Layer) -> Any:
+        created = creation(layer, index)
+        number = self._owner.command("layer.create", **msgspec.to_builtins(created))
+        if not number:
+            raise CommandError("there is no connection yet")
+        layer_id = created.state.spec.layer
+        self._created[layer_id] = number
+        self._layers[layer_id] = layer
+        return remote_layers.take_over(layer, created.state)
+
+    def _take_back(self, layer: Layer, reason: str) -> None:
+        def take_back() -> None:
+            if layer in self._viewer.layers:
+                self._viewer.layers.remove(layer)
+            if not self._owner.send_layer(layer):
+                self._owner.notify(f"{layer.name!r} was not added: {reason}")
+
+        # After napari is done inserting it.
+        self._owner.post(take_back)

@@ -1,0 +1,53 @@
+"""A layer that the user made at the client, as the command that makes it on the server."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+import numpy as np
+from napari.layers import Layer
+
+from napari_cuda.layer_state import layer_spec, layer_values
+from napari_cuda.protocol import messages as m
+from napari_cuda.protocol.commands import ArrayData, CreateLayer
+from napari_cuda.protocol.errors import CommandError
+from napari_cuda.protocol.properties import layer_properties
+
+MOST_BYTES = 600_000
+"""Of data that go with a command; base64 makes 800 kB of them, and a message may have 1 MiB."""
+
+
+def creation(layer: Layer, index: int) -> CreateLayer:
+    """Return what makes this layer at `index` of the server's list; CommandError if a command cannot carry it."""
+    state = m.LayerState(layer_spec(layer, f"new-{secrets.token_hex(8)}"), layer_values(layer))
+    arrays = _arrays(layer, state.spec)
+    size = sum(array.nbytes for array in arrays)
+    if size > MOST_BYTES:
+        raise CommandError(f"its {size / 1e6:.1f} MB are too much: save it to a file and open that")
+    if arrays:
+        _check_uniform(state)
+    packed = [ArrayData(array.dtype.str, list(array.shape), array.tobytes()) for array in arrays]
+    return CreateLayer(
+        state, index, packed, list(getattr(layer, "shape_type", ())) if state.spec.kind == "shapes" else []
+    )
+
+
+def _arrays(layer: Layer, spec: m.LayerSpec) -> list[Any]:
+    data: Any = layer.data
+    if spec.level_shapes:
+        raise CommandError("it has several levels: save it to a file and open that")
+    parts = list(data) if spec.kind in ("shapes", "surface") else [data]
+    if spec.kind in ("points", "vectors") and not len(data):
+        return []
+    size = sum(int(np.prod(part.shape)) * part.dtype.itemsize for part in parts)
+    # Lazy arrays are not computed to find that they are too large.
+    return [np.asarray(part) for part in parts] if size <= MOST_BYTES else parts
+
+
+def _check_uniform(state: m.LayerState) -> None:
+    own = [name for name, row in layer_properties(state.spec.kind).items() if row.held and state.values[name] is None]
+    features = set(state.values.get("features", ())) - {"track_id"}  # that one napari makes of the data
+    if own or features:
+        words = ", ".join(own) or "features"
+        raise CommandError(f"its elements differ in {words}: save it to a file and open that")

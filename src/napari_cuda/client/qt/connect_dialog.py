@@ -1,0 +1,103 @@
+"""ConnectDialog: asks where to connect to when the command line does not say. Owner: GUI thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from napari.qt import get_current_stylesheet, get_qapp
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QDialog,
+    QDialogButtonBox,
+    QFormLayout,
+    QLabel,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QVBoxLayout,
+)
+
+from napari_cuda.client.qt.window import StreamedViewer
+from napari_cuda.client.recent import Recent, RecentConnections
+from napari_cuda.protocol.errors import NapariCudaError
+
+Connect = Callable[[str, str | None], StreamedViewer]
+"""Connects to (address, token or None) and returns the window; raises NapariCudaError in one line."""
+
+
+class ConnectDialog(QDialog):
+    """Address, token, recent connections. Owner: GUI thread.
+
+    It stays until a connection is there, and says why there is none; `viewer` is the window then.
+    """
+
+    def __init__(self, recent: Sequence[Recent], connect: Connect) -> None:
+        super().__init__()
+        self.setWindowTitle("Connect — napari-cuda")
+        self.setMinimumWidth(480)
+        self.viewer: StreamedViewer | None = None
+        self._connect = connect
+        self.address = QLineEdit(self)
+        self.address.setPlaceholderText("http://HOST:PORT/?token=TOKEN, as napari-cuda serve printed it")
+        self.token = QLineEdit(self)
+        self.token.setEchoMode(QLineEdit.EchoMode.Password)
+        self.token.setPlaceholderText("if it is not in the address")
+        self.keep_token = QCheckBox("Keep the token in the list of recent connections", self)
+        self.recent = QListWidget(self)
+        for entry in recent:
+            item = QListWidgetItem(f"{entry.title} — {entry.address}" if entry.title else entry.address, self.recent)
+            item.setData(Qt.ItemDataRole.UserRole, entry)
+        self.recent.currentItemChanged.connect(self._choose)
+        self.recent.itemActivated.connect(lambda _item: self.try_to_connect())
+        self.recent.setVisible(bool(recent))
+        self.error = QLabel(self)
+        self.error.setTextFormat(Qt.TextFormat.PlainText)  # what a server says is never markup
+        self.error.setWordWrap(True)
+        self.error.setStyleSheet("color: #e0683c;")
+        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel, self)
+        self.buttons.addButton("Connect", QDialogButtonBox.ButtonRole.AcceptRole)
+        self.buttons.accepted.connect(self.try_to_connect)
+        self.buttons.rejected.connect(self.reject)
+        form = QFormLayout()
+        form.addRow("Address", self.address)
+        form.addRow("Token", self.token)
+        form.addRow("", self.keep_token)
+        layout = QVBoxLayout(self)
+        layout.addWidget(self.recent)
+        layout.addLayout(form)
+        layout.addWidget(self.error)
+        layout.addWidget(self.buttons)
+
+    def try_to_connect(self) -> None:
+        """Connect to what was entered; close if that worked, else say why not."""
+        self.error.setText("")
+        self.setEnabled(False)
+        try:
+            self.viewer = self._connect(self.address.text().strip(), self.token.text().strip() or None)
+        except NapariCudaError as error:
+            self.error.setText(str(error))
+        else:
+            self.accept()
+        finally:
+            self.setEnabled(True)
+
+    def _choose(self, item: QListWidgetItem | None) -> None:
+        if item is not None:
+            entry: Recent = item.data(Qt.ItemDataRole.UserRole)
+            self.address.setText(entry.address)
+            self.token.setText(entry.token)
+            self.keep_token.setChecked(bool(entry.token))
+
+
+def ask_and_connect(recent: RecentConnections, connect: Connect) -> StreamedViewer | None:
+    """Ask until there is a connection; None if the user gives up. The connection is remembered."""
+    get_qapp()
+    dialog = ConnectDialog(recent.read(), connect)
+    dialog.setStyleSheet(get_current_stylesheet())
+    dialog.exec()
+    viewer = dialog.viewer
+    if viewer is not None:
+        kept = viewer.server.token if dialog.keep_token.isChecked() else ""
+        recent.remember(Recent(viewer.server.address, viewer.session_title, kept))
+    return viewer

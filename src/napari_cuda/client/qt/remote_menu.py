@@ -1,0 +1,94 @@
+"""RemoteMenu: the menu of the connection, between napari's own. Owner: GUI thread."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import napari
+from qtpy.QtGui import QAction, QActionGroup
+from qtpy.QtWidgets import QMenu
+
+from napari_cuda.view import Quality
+
+log = logging.getLogger(__name__)
+
+QUALITIES: dict[Quality, str] = {"auto": "&Automatic", "full": "&Full", "fast": "Fa&st"}
+"""Values of the view's `quality`, and what the menu calls them."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteActions:
+    """What the menu does. `quality` is the session's."""
+
+    show_connection: Callable[[], object]
+    reconnect: Callable[[], object]
+    leave: Callable[[], object]
+    copy_address: Callable[[], object]
+    show_log: Callable[[], object]
+    show_roots: Callable[[], object]
+    quality: Callable[[], Quality]
+    set_quality: Callable[[Quality], object]
+    open_session: Callable[[], bool]
+    """Whether there is a session, connected or not, that can be left."""
+
+
+class RemoteMenu:
+    """Owner: GUI thread. Entries are looked up when the menu opens: nothing has to be told to it."""
+
+    def __init__(self, viewer: napari.Viewer, actions: RemoteActions, figures: QAction) -> None:
+        """`figures` is the View menu's switch of the HUD, which stands here too."""
+        self._actions = actions
+        window = viewer.window
+        self._help_menu: QMenu = window.help_menu
+        self.menu = QMenu("&Remote", window.main_menu)
+        window.main_menu.insertMenu(self._help_menu.menuAction(), self.menu)
+        self.menu.aboutToShow.connect(self.refresh)
+        self._add("&Connection…", actions.show_connection)
+        self._reconnect = self._add("&Reconnect Now", actions.reconnect)
+        self._leave = self._add("&Disconnect", actions.leave)
+        self._add("Copy &Address", actions.copy_address).setToolTip("The server's address, without the token")
+        self.menu.addSeparator()
+        self._qualities = self._add_qualities(QMenu("&Quality", self.menu))
+        self.menu.addAction(figures)
+        self.menu.addSeparator()
+        self._roots = self._add("Served &Folders…", actions.show_roots)
+        self._log = self._add("Server &Log…", actions.show_log)
+        self._info = QAction("napari-cuda Info", self.menu)
+        self._info.triggered.connect(lambda: actions.show_connection())
+        # napari builds its menus anew when a plugin adds to them.
+        self._help_menu.aboutToShow.connect(self._add_info)
+        self._add_info()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Enable what can be done now, and mark the quality."""
+        there = self._actions.open_session()
+        for action in (self._reconnect, self._leave, self._roots, self._log):
+            action.setEnabled(there)
+        quality = self._actions.quality()
+        for name, action in self._qualities.items():
+            action.setEnabled(there)
+            action.setChecked(name == quality)
+
+    def _add(self, title: str, do: Callable[[], object]) -> QAction:
+        action = QAction(title, self.menu)
+        action.triggered.connect(lambda: do())
+        self.menu.addAction(action)
+        return action
+
+    def _add_qualities(self, menu: QMenu) -> dict[Quality, QAction]:
+        self.menu.addMenu(menu)
+        group = QActionGroup(menu)
+        qualities = {name: QAction(title, menu) for name, title in QUALITIES.items()}
+        for name, action in qualities.items():
+            action.setCheckable(True)
+            action.triggered.connect(lambda _checked=False, name=name: self._actions.set_quality(name))
+            group.addAction(action)
+            menu.addAction(action)
+        return qualities
+
+    def _add_info(self) -> None:
+        if self._info not in self._help_menu.actions():
+            self._help_menu.addAction(self._info)

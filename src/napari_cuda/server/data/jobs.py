@@ -1,0 +1,155 @@
+"""Jobs: long work for a client, on threads of its own, told step by step."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from msgspec.structs import replace
+
+from napari_cuda.protocol import messages as m
+from napari_cuda.protocol.errors import NapariCudaError
+from napari_cuda.worker import Deadline, Worker
+
+log = logging.getLogger(__name__)
+
+MOST_JOBS = 4
+"""Threads at a time, those of cancelled jobs included until their plugin returns: more only wait for the disk."""
+
+MOST_ENDED = 32
+"""Ended jobs that a client who comes back is still told of."""
+
+TELL_EVERY_S = 0.1
+"""Nobody reads a progress bar faster."""
+
+
+class JobCancelled(Exception):
+    """Leaves a job's work after `cancel`."""
+
+
+class Job:
+    """What the work of a job sees of it. Owner: the job's thread."""
+
+    def __init__(self, tell: Callable[[float], None]) -> None:
+        self._tell = tell
+        self._told_s = 0.0
+        self.cancelled = threading.Event()
+
+    def check(self) -> None:
+        """Raise JobCancelled if nobody wants the rest."""
+        if self.cancelled.is_set():
+            raise JobCancelled
+
+    def progress(self, fraction: float) -> None:
+        """Say how much is done, 0 to 1; raises JobCancelled if nobody wants the rest."""
+        self.check()
+        now_s = time.monotonic()
+        if now_s - self._told_s >= TELL_EVERY_S:
+            self._told_s = now_s
+            self._tell(fraction)
+
+
+Finish = Callable[[], dict[str, Any]]
+"""The end of a job's work, on the render thread: changes the scene and returns what the client is told."""
+
+Work = Callable[[Job], Finish]
+"""A job's work, on its own thread. A NapariCudaError says in one line why it failed."""
+
+
+class Jobs:
+    """Owner: render thread. `post` runs a call there; `tell` sends a viewer a message, after what changed before."""
+
+    def __init__(self, post: Callable[[Callable[[], None]], None], tell: Callable[[str, m.JobUpdate], None]) -> None:
+        self._post = post
+        self._tell = tell
+        self._running: dict[str, tuple[Job, Worker]] = {}
+        self._known: dict[str, tuple[str, m.JobUpdate]] = {}
+        """Job → whose it is, and how it stands; running ones and the last MOST_ENDED."""
+        self._ended: deque[str] = deque()
+
+    def start(self, viewer: str, intent: int, title: str, work: Work) -> None:
+        """Begin a job for the command `intent` of a viewer."""
+        name = f"J{secrets.token_hex(4)}"
+        self._known[name] = (viewer, m.JobUpdate(name, intent, title))
+        if len(self._running) >= MOST_JOBS:
+            self._end(name, "failed", f"{title}: {MOST_JOBS} jobs are running already; try again when one has ended")
+            return
+        job = Job(lambda fraction: self._post(lambda: self._update(name, fraction=fraction)))
+        worker = Worker(f"job-{name}", lambda _stop: self._run(name, job, work), wake=job.cancelled.set)
+        self._running[name] = (job, worker)
+        self._update(name)
+        worker.start()
+
+    def cancel(self, viewer: str, name: str) -> None:
+        """Give a job up. What a plugin is in the middle of goes on unseen; nothing comes of it."""
+        owner, _ = self._known.get(name, ("", None))
+        if owner == viewer and name in self._running:
+            self._running[name][0].cancelled.set()
+            self._update(name, state="cancelled")
+
+    def known_to(self, viewer: str) -> list[m.JobUpdate]:
+        """Return how a viewer's jobs stand, for one that comes back."""
+        return [update for owner, update in self._known.values() if owner == viewer]
+
+    def close(self, deadline_s: float = 1.0) -> None:
+        """Give all up. A thread in the middle of a plugin ends with the process."""
+        deadline = Deadline(deadline_s)
+        for _, worker in self._running.values():
+            worker.request_stop()
+        for _, worker in self._running.values():
+            worker.stop(deadline.left_s())
+
+    def _run(self, name: str, job: Job, work: Work) -> None:
+        """The job's thread."""
+        why = ""
+        finish: Finish = dict
+        try:
+            finish = work(job)
+        except JobCancelled:
+            log.debug("job %s was cancelled", name)
+        except NapariCudaError as error:
+            why = str(error)
+        except Exception as error:
+            log.exception("a job failed")
+            why = f"the server failed: {type(error).__name__}: {error}".splitlines()[0]
+        self._post(lambda: self._returned(name, finish, why))
+
+    def _returned(self, name: str, finish: Finish, why: str) -> None:
+        del self._running[name]
+        if self._known[name][1].state != "running":
+            self._note_ended(name)  # cancelled meanwhile
+        elif why:
+            self._end(name, "failed", why)
+        else:
+            self._finish(name, finish)
+
+    def _finish(self, name: str, finish: Finish) -> None:
+        try:
+            result = finish()
+        except Exception as error:
+            log.exception("the result of a job could not be used")
+            self._end(name, "failed", f"napari refuses it: {type(error).__name__}: {error}".splitlines()[0])
+        else:
+            self._end(name, "done", result=result)
+
+    def _end(self, name: str, state: str, error: str = "", result: dict[str, Any] | None = None) -> None:
+        self._update(name, state=state, error=error, result=result or {})
+        self._note_ended(name)
+
+    def _note_ended(self, name: str) -> None:
+        self._ended.append(name)
+        if len(self._ended) > MOST_ENDED:
+            del self._known[self._ended.popleft()]
+
+    def _update(self, name: str, **changes: Any) -> None:
+        viewer, update = self._known.get(name, ("", None))
+        if update is None or update.state != "running":
+            return
+        update = replace(update, **changes)
+        self._known[name] = (viewer, update)
+        self._tell(viewer, update)

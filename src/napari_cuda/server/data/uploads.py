@@ -1,0 +1,129 @@
+"""Uploads: files that clients send, in a folder that goes with the server."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import threading
+from pathlib import Path, PurePosixPath
+
+from napari_cuda.protocol.errors import DataError
+from napari_cuda.protocol.files import UploadRequest, UploadState
+
+GROUP = re.compile(r"[0-9a-f]{16}")
+DIGEST_BYTES = 16
+LONGEST_NAME = 1024
+MOST_UPLOADS = 100_000
+"""Files in a session: the chunks of some Zarr pyramids, and an end to the table that is kept of them."""
+
+
+class _Upload:
+    """One file in the making. Chunks come in order, so that the digest is known with the last."""
+
+    def __init__(self, request: UploadRequest, file: Path) -> None:
+        self.request = request
+        self.file = file
+        self.offset = 0
+        self.digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all of it is there."""
+        return self.offset == self.request.size_bytes
+
+
+class Uploads:
+    """Takes files in chunks. Any thread; it locks, and a chunk is written under the lock.
+
+    `limit_bytes` bounds what all clients together may send in a session; 0 refuses uploads.
+    All methods raise DataError in one line for what is refused.
+    """
+
+    def __init__(self, folder: Path, limit_bytes: int) -> None:
+        self._folder = folder
+        self._limit_bytes = limit_bytes
+        self._lock = threading.Lock()
+        self._uploads: dict[str, _Upload] = {}
+        self._promised_bytes = 0
+
+    def begin(self, request: UploadRequest) -> UploadState:
+        """Begin to take a file, or go on with one of the same group, name, size and digest."""
+        parts = _safe_parts(request)
+        key = hashlib.blake2b(repr(request).encode(), digest_size=DIGEST_BYTES).hexdigest()
+        with self._lock:
+            if key not in self._uploads:
+                self._make_room(request)
+                file = self._folder.joinpath(request.group, *parts)
+                if any(upload.file == file for upload in self._uploads.values()):
+                    raise DataError(f"{request.name} was sent already, with other contents")
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.touch()
+                self._uploads[key] = _Upload(request, file)
+                self._promised_bytes += request.size_bytes
+                if request.size_bytes == 0:
+                    self._check(key)
+            return self._state(key)
+
+    def append(self, key: str, offset: int, chunk: bytes) -> UploadState:
+        """Take a chunk; one that was taken before changes nothing."""
+        with self._lock:
+            upload = self._uploads.get(key)
+            if upload is None:
+                raise DataError("the server knows no such upload: begin it again")
+            if chunk and offset == upload.offset:
+                if offset + len(chunk) > upload.request.size_bytes:
+                    raise DataError(f"{upload.request.name} is longer than was said")
+                try:
+                    with upload.file.open("ab") as file:
+                        file.write(chunk)
+                except OSError as error:
+                    self._drop(key)
+                    raise DataError(f"{upload.request.name} cannot be stored: {error.strerror or error}") from None
+                upload.digest.update(chunk)
+                upload.offset += len(chunk)
+                if upload.complete:
+                    self._check(key)
+            return self._state(key)
+
+    def drop(self, key: str) -> None:
+        """Forget an upload that nobody wants any more, and what came of it."""
+        with self._lock:
+            if key in self._uploads and not self._uploads[key].complete:
+                self._drop(key)
+
+    def _make_room(self, request: UploadRequest) -> None:
+        if not self._limit_bytes:
+            raise DataError("this server takes no uploads (NAPARI_CUDA_UPLOAD_LIMIT_MB is 0)")
+        if request.size_bytes < 0 or self._promised_bytes + request.size_bytes > self._limit_bytes:
+            left = (self._limit_bytes - self._promised_bytes) // 1_000_000
+            raise DataError(
+                f"{request.name} is too large: the server has {left} MB left for uploads "
+                "(its NAPARI_CUDA_UPLOAD_LIMIT_MB)"
+            )
+        if len(self._uploads) >= MOST_UPLOADS:
+            raise DataError(f"more than {MOST_UPLOADS} files were sent in this session")
+
+    def _check(self, key: str) -> None:
+        upload = self._uploads[key]
+        if upload.digest.hexdigest() != upload.request.digest:
+            self._drop(key)
+            raise DataError(f"{upload.request.name} arrived damaged, or was changed meanwhile: send it again")
+
+    def _drop(self, key: str) -> None:
+        upload = self._uploads.pop(key)
+        self._promised_bytes -= upload.request.size_bytes
+        upload.file.unlink(missing_ok=True)
+
+    def _state(self, key: str) -> UploadState:
+        upload = self._uploads[key]
+        top = self._folder / upload.request.group / PurePosixPath(upload.request.name).parts[0]
+        return UploadState(key, upload.offset, upload.complete, str(top))
+
+
+def _safe_parts(request: UploadRequest) -> tuple[str, ...]:
+    """Return the parts of a name that stays inside its folder; DataError if it does not."""
+    parts = PurePosixPath(request.name).parts
+    bad = any(part in ("..", ".", "/") or "\\" in part or "\0" in part or len(part) > 255 for part in parts)
+    if bad or not parts or len(request.name) > LONGEST_NAME or not GROUP.fullmatch(request.group):
+        raise DataError(f"{request.name[:100]!r} is not a name that a file can be sent under")
+    return parts

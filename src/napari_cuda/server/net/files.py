@@ -1,0 +1,118 @@
+"""The file routes: listings, uploads and downloads. Owner: network thread; the disk is touched on others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import msgspec
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from napari_cuda.protocol.errors import DataError
+from napari_cuda.protocol.files import CHUNK_BYTES, UploadRequest
+from napari_cuda.server.data.listing import list_folder
+from napari_cuda.server.data.opening import readers_of
+from napari_cuda.server.data.roots import ServedRoots
+from napari_cuda.server.data.saving import writers_of
+from napari_cuda.server.data.session_files import SessionFiles
+
+MOST_REQUEST_BYTES = 64 * 1024
+"""An upload's request: a name of 1024 characters and a digest."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class FileHost:
+    """What the file routes need of the server around them."""
+
+    roots: ServedRoots
+    files: SessionFiles
+
+
+def file_routes(host: FileHost) -> list[Route]:
+    """Return the routes; the gate before them asks for the token."""
+    uploads = host.files.uploads
+
+    async def listing(request: Request) -> Response:
+        query = request.query_params
+        offset = _whole_number(query.get("offset", "0"))
+        return await _answer(list_folder, host.roots, query.get("path", ""), query.get("search", "")[:200], offset)
+
+    async def readers(request: Request) -> Response:
+        path = request.query_params.get("path", "")
+        return await _answer(lambda: readers_of(host.roots.resolve(path)))
+
+    async def writers(request: Request) -> Response:
+        return await _answer(writers_of, request.query_params.getlist("kind")[:1000])
+
+    async def begin(request: Request) -> Response:
+        body = await _body(request, MOST_REQUEST_BYTES)
+        return await _answer(lambda: uploads.begin(_upload_request(body)))
+
+    async def append(request: Request) -> Response:
+        chunk = await _body(request, CHUNK_BYTES)
+        offset = _whole_number(request.query_params.get("offset", "0"))
+        return await _answer(uploads.append, request.path_params["key"], offset, chunk)
+
+    async def drop(request: Request) -> Response:
+        return await _answer(uploads.drop, request.path_params["key"])
+
+    async def download(request: Request) -> Response:
+        file = host.files.download(request.path_params["key"])
+        if file is None or not file.is_file():
+            return _refused("there is no such file to fetch (any more): save the layers again", 404)
+        return FileResponse(file, filename=file.name, media_type="application/octet-stream")
+
+    return [
+        Route("/files", listing),
+        Route("/files/readers", readers),
+        Route("/files/writers", writers),
+        Route("/uploads", begin, methods=["POST"]),
+        Route("/uploads/{key}", append, methods=["PUT"]),
+        Route("/uploads/{key}", drop, methods=["DELETE"]),
+        Route("/downloads/{key}", download),
+    ]
+
+
+async def _answer(function: Callable[..., Any], *args: object) -> Response:
+    """Run `function` off the network thread; its result as JSON, a DataError as a refusal in one line."""
+    try:
+        result = await asyncio.to_thread(function, *args)
+    except DataError as error:
+        return _refused(str(error), 409)
+    return Response(msgspec.json.encode(result), media_type="application/json")
+
+
+async def _body(request: Request, most_bytes: int) -> bytes:
+    """Return the request's body, or of one that is too long what is enough to see that."""
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async for part in request.stream():
+            parts.append(part)
+            size += len(part)
+            if size > most_bytes:
+                break
+    except ClientDisconnect:
+        return b""  # nobody reads the answer; the client asks where it stands and goes on
+    return b"".join(parts)
+
+
+def _upload_request(body: bytes) -> UploadRequest:
+    try:
+        return msgspec.json.decode(body, type=UploadRequest)
+    except msgspec.DecodeError as error:
+        raise DataError(f"the request for an upload is malformed: {error}") from None
+
+
+def _whole_number(text: str) -> int:
+    return int(text) if text.isdecimal() and len(text) < 16 else 0
+
+
+def _refused(message: str, status: int) -> Response:
+    return JSONResponse({"code": "files.refused", "message": message}, status_code=status)

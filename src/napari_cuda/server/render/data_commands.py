@@ -1,0 +1,87 @@
+"""Commands that open and save data, as jobs. Owner: render thread, but for what the jobs do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from napari.layers import Layer
+
+from napari_cuda.protocol import commands as c
+from napari_cuda.server.data.jobs import Finish, Job, Jobs
+from napari_cuda.server.data.opening import OpenRequest, read_layers
+from napari_cuda.server.data.roots import ServedRoots
+from napari_cuda.server.data.saving import check_target, write_layers, write_one_file
+from napari_cuda.server.data.session_files import SessionFiles
+from napari_cuda.server.render.commands import CommandContext, Commands
+from napari_cuda.server.render.scene_bridge import SceneBridge
+
+
+def register_data_commands(
+    commands: Commands, bridge: SceneBridge, jobs: Jobs, roots: ServedRoots, files: SessionFiles
+) -> None:
+    """Register what this module carries out."""
+    data = _DataCommands(bridge, jobs, roots, files)
+    commands.register("data.open", data.open)
+    commands.register("data.save", data.save)
+    commands.register("data.export", data.export)
+    commands.register("job.cancel", lambda context, args: jobs.cancel(context.sender, args.job))
+
+
+@dataclass(frozen=True, slots=True)
+class _DataCommands:
+    """What is saved are the layers as they are while they are written: nobody has to wait for that."""
+
+    bridge: SceneBridge
+    jobs: Jobs
+    roots: ServedRoots
+    files: SessionFiles
+
+    def open(self, context: CommandContext, args: c.OpenData) -> None:
+        request = OpenRequest(args.paths, args.stack, args.plugin, args.layer_type)
+
+        def work(job: Job) -> Finish:
+            layers: list[Layer] = []
+            if request.stack:
+                layers = read_layers(request, self.roots)
+            else:
+                for index, path in enumerate(args.paths):
+                    if index:
+                        job.progress(index / len(args.paths))
+                    layers += read_layers(OpenRequest([path], False, args.plugin, args.layer_type), self.roots)
+
+            def add() -> dict[str, Any]:
+                for layer in layers:
+                    context.model.add_layer(layer)
+                return {"layers": [self.bridge.layer_id(layer) for layer in layers]}
+
+            return add
+
+        self.jobs.start(context.sender, context.number, f"Opening {_title(args.paths)}", work)
+
+    def save(self, context: CommandContext, args: c.SaveData) -> None:
+        layers = [context.layer(layer) for layer in args.layers]
+
+        def work(job: Job) -> Finish:
+            target = check_target(args.path, self.roots, overwrite=args.overwrite)
+            written = write_layers(layers, target, args.plugin, before_moving=job.check)
+            return lambda: {"paths": written}
+
+        self.jobs.start(context.sender, context.number, f"Saving {_title([args.path])}", work)
+
+    def export(self, context: CommandContext, args: c.ExportData) -> None:
+        layers = [context.layer(layer) for layer in args.layers]
+        name = PurePosixPath(args.file_name).name or "layers"
+
+        def work(_job: Job) -> Finish:
+            file = write_one_file(layers, self.files.new_folder() / name, args.plugin)
+            facts = {"name": file.name, "size_bytes": file.stat().st_size}
+            return lambda: {"download": self.files.offer(file), **facts}
+
+        self.jobs.start(context.sender, context.number, f"Writing {name} on the server", work)
+
+
+def _title(paths: list[str]) -> str:
+    name = paths[0].rstrip("/").rpartition("/")[2] or paths[0]
+    return f"{name} and {len(paths) - 1} more" if len(paths) > 1 else name

@@ -1,0 +1,131 @@
+"""LayerCommands: what clients ask for on layers and on the layer list. Owner: render thread."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from napari import layers as napari_layers
+from napari.layers import Image, Layer, Surface
+
+from napari_cuda import conversion
+from napari_cuda.layer_state import kind_of
+from napari_cuda.protocol import commands as c
+from napari_cuda.protocol.errors import CommandError
+from napari_cuda.protocol.properties import LAYER_KINDS, check_values, layer_properties
+from napari_cuda.server.render.commands import CommandContext, Commands
+from napari_cuda.server.render.napari_adapter import add_new_labels, menu_actions
+from napari_cuda.server.render.refusals import REFUSALS
+from napari_cuda.server.render.scene_bridge import SceneBridge
+
+CLIENTS_ID = re.compile("new-[0-9a-f]{16}")
+"""The id that a client gives a layer; the server's own are L1, L2 …"""
+
+
+class LayerCommands:
+    """Owner: render thread."""
+
+    def __init__(self, commands: Commands, scene: SceneBridge) -> None:
+        self._scene = scene
+        self._menu = menu_actions()
+        commands.register("layer.remove", self._remove)
+        commands.register("layer.create", self._create)
+        commands.register("layer.reset_contrast_limits", self._reset_contrast_limits)
+        commands.register("layer.reset_contrast_limits_range", self._reset_contrast_limits_range)
+        commands.register("layers.new_labels", self._new_labels)
+        commands.register("layers.link", self._link)
+        commands.register("layers.unlink", self._unlink)
+        commands.register("layers.menu_action", self._menu_action)
+
+    def _remove(self, context: CommandContext, args: c.RemoveLayer) -> None:
+        context.model.layers.remove(context.layer(args.layer))
+
+    def _reset_contrast_limits(self, context: CommandContext, args: c.ResetContrastLimits) -> None:
+        layer = _with_limits(context.layer(args.layer))
+        if not layer.loaded:
+            layer.set_view_slice()  # here and now: the limits are those of the slice
+        layer.reset_contrast_limits()
+
+    def _reset_contrast_limits_range(self, context: CommandContext, args: c.ResetContrastLimitsRange) -> None:
+        layer = _with_limits(context.layer(args.layer))
+        if args.to_limits:
+            layer.contrast_limits_range = layer.contrast_limits
+        else:
+            layer.reset_contrast_limits_range()
+
+    def _new_labels(self, context: CommandContext, args: c.NewLabels) -> None:
+        add_new_labels(context.model)
+
+    def _create(self, context: CommandContext, args: c.CreateLayer) -> None:
+        spec = args.state.spec
+        if not CLIENTS_ID.fullmatch(spec.layer):
+            raise CommandError(f"{spec.layer[:64]!r} is not an id that a client may give a layer")
+        if spec.kind not in LAYER_KINDS:
+            raise CommandError(f"there are no layers of kind {spec.kind[:64]!r}")
+        layer = _build(args)
+        rows = layer_properties(kind_of(layer))
+        accepted, _ = check_values(rows, args.state.values)
+        for name, value in accepted.items():
+            try:
+                conversion.write(layer, rows[name], value)
+            except REFUSALS:
+                continue  # napari's own default, then: the client is told what it is
+        self._scene.reserve(layer, spec.layer)
+        context.model.layers.insert(min(args.index, len(context.model.layers)), layer)
+
+    def _link(self, context: CommandContext, args: c.LinkLayers) -> None:
+        context.model.layers.link_layers([context.layer(layer) for layer in args.layers], args.attributes)
+
+    def _unlink(self, context: CommandContext, args: c.UnlinkLayers) -> None:
+        context.model.layers.unlink_layers([context.layer(layer) for layer in args.layers], args.attributes)
+
+    def _menu_action(self, context: CommandContext, args: c.MenuAction) -> None:
+        action = self._menu.get(args.action)
+        if action is None:
+            raise CommandError(f"the layer menu has no entry {args.action!r}")
+        layers = context.model.layers
+        chosen = {context.layer(layer) for layer in args.selection}
+        active = context.layer(args.active) if args.active is not None else None
+        # As the user saw them: another client may have selected others since.
+        if set(layers.selection) != chosen:
+            layers.selection = chosen
+        if layers.selection.active is not active:
+            layers.selection.active = active
+        action(layers)
+
+
+def _with_limits(layer: Layer) -> Image | Surface:
+    if not isinstance(layer, (Image, Surface)):
+        raise CommandError(f"layer {layer.name!r} has no contrast limits")
+    return layer
+
+
+def _build(args: c.CreateLayer) -> Layer:
+    spec = args.state.spec
+    arrays = [_array(array) for array in args.arrays]
+    options: dict[str, Any] = {"name": args.state.values.get("name")}
+    if spec.kind in ("image", "labels") and len(arrays) != 1:
+        raise CommandError(f"a new {spec.kind} layer needs its pixels: one array, not {len(arrays)}")
+    if spec.kind == "image":
+        options["rgb"] = spec.rgb
+    data: Any = arrays[0] if arrays else None
+    if spec.kind == "shapes":
+        data = arrays or None
+        options["shape_type"] = args.shape_types or "rectangle"
+    if spec.kind == "surface":
+        data = tuple(arrays)
+    if spec.kind in ("points", "shapes", "vectors"):
+        options["ndim"] = spec.ndim
+    cls: type[Layer] = getattr(napari_layers, spec.kind.capitalize())
+    return cls(data, **options)
+
+
+def _array(array: c.ArrayData) -> npt.NDArray[Any]:
+    dtype = np.dtype(array.dtype)
+    if dtype.kind not in "biuf" or math.prod(array.shape) * dtype.itemsize != len(array.data):
+        raise CommandError(f"{len(array.data)} bytes are not an array of {array.dtype} {array.shape}")
+    # A copy: what is received cannot be written to, and labels are painted.
+    return np.frombuffer(array.data, dtype).reshape(array.shape).copy()

@@ -1,0 +1,296 @@
+"""The layer list from two clients: make, remove, reorder, link, and every entry of the layer menu, as stock napari."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+import pytest
+from napari._app_model.actions._layerlist_context_actions import LAYERLIST_CONTEXT_ACTIONS
+from napari.components import ViewerModel
+from napari.layers import Image
+from napari.layers.utils._link_layers import get_linked_layers
+
+import napari_cuda
+from integration.conftest import Serve
+from napari_cuda.client.headless import RemoteViewer
+from napari_cuda.client.mirror.remote_layers import RemoteLayer
+from napari_cuda.protocol import messages as m
+from napari_cuda.server_process import ServerProcess
+from raw_client import RawClient
+from scenes import add_layers_to_work_on
+
+MENU = {action.id.removeprefix("napari.layer."): action.callback for action in LAYERLIST_CONTEXT_ACTIONS}
+
+STEPS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("duplicate", ("red",)),
+    ("duplicate", ("cells",)),
+    *((f"project_{mode}", ("stack",)) for mode in ("max", "min", "std", "sum", "mean", "median")),
+    *((f"convert_to_{dtype}", ("cells",)) for dtype in ("int8", "int16", "int32", "uint8", "uint16", "uint32")),
+    *((f"convert_to_{dtype}", ("cells",)) for dtype in ("uint64", "int64")),
+    ("toggle_visibility", ("red", "green")),
+    ("show_selected", ("red",)),
+    ("hide_selected", ("blue",)),
+    ("hide_unselected", ("red", "green")),
+    ("show_unselected", ("red", "green")),
+    ("bounding_box", ("red", "outline")),
+    ("name_overlay", ("red", "outline")),
+    ("colorbar", ("red",)),
+    ("link_selected_layers", ("red", "green")),
+    ("select_linked_layers", ("red",)),
+    ("unlink_selected_layers", ("red", "green")),
+    ("toggle_lock", ("red",)),
+    ("toggle_lock", ("red",)),
+    ("extract_multiscale_level", ("pyramid",)),
+    ("convert_to_image", ("cells copy",)),
+    ("convert_to_labels", ("outline",)),
+    ("convert_to_labels", ("red copy",)),
+    ("split_rgb", ("colors",)),
+    ("merge_rgb", ("red", "green", "blue")),
+    ("split_stack", ("stack",)),
+    ("merge_stack", ("stack layer 0", "stack layer 1")),
+)
+NOT_HERE = {"border_colorbar", "face_colorbar"}
+"""Entries for points only, which set a property of the table."""
+
+
+@pytest.fixture(scope="module")
+def server(serve_scene: Serve) -> ServerProcess:
+    return serve_scene("to work on", size=(320, 240))
+
+
+@pytest.fixture(scope="module")
+def viewers(server: ServerProcess) -> Iterator[list[RemoteViewer]]:
+    with ExitStack() as open_viewers:
+        yield [open_viewers.enter_context(napari_cuda.connect(server.connect_url, window=False)) for _ in range(2)]
+
+
+@pytest.fixture
+def here(viewers: list[RemoteViewer]) -> RemoteViewer:
+    """The client that asks."""
+    return viewers[0]
+
+
+@pytest.fixture
+def there(viewers: list[RemoteViewer]) -> RemoteViewer:
+    """The client that sees."""
+    return viewers[1]
+
+
+def look(layer: Any) -> dict[str, Any]:
+    """Return what stock napari and a remote layer must have in common."""
+    return {
+        "name": layer.name,
+        "kind": type(layer).__name__.removeprefix("Remote"),
+        "shape": None if isinstance(layer.data, list) else np.shape(layer.data[0] if layer.multiscale else layer.data),
+        "dtype": str(getattr(layer, "dtype", "")),
+        "visible": layer.visible,
+        "locked": layer.locked,
+        "box": layer.bounding_box.visible,
+        "title": layer.name_overlay.visible,
+        "linked": sorted(other.name for other in get_linked_layers(layer)),
+        "scale": layer.scale.tolist(),
+    }
+
+
+def state_of(viewer: Any) -> dict[str, Any]:
+    selection = viewer.layers.selection
+    return {
+        "layers": [look(layer) for layer in viewer.layers],
+        "selection": sorted(layer.name for layer in selection),
+        "active": getattr(selection.active, "name", None),
+        "ndim": viewer.dims.ndim,
+    }
+
+
+def settle(here: RemoteViewer, there: RemoteViewer) -> None:
+    """Have both show what was asked for here."""
+    here.sync()
+    revision = here._session.loop.state.control.revision
+    assert there._session._host.wait_until(lambda: there._session.loop.state.control.revision >= revision, 30)
+
+
+def run_menu(viewer: RemoteViewer, action: str) -> None:
+    """Do what the window's menu does."""
+    layers = viewer.layers
+    chosen: list[Any] = [layer for layer in layers if layer in layers.selection]
+    active: Any = layers.selection.active
+    chosen[0].ask(
+        "layers.menu_action",
+        action=f"napari.layer.{action}",
+        selection=[layer.remote_id for layer in chosen],
+        active=None if active is None else active.remote_id,
+    )
+
+
+@pytest.mark.slow
+def test_every_entry_of_the_menu_does_what_it_does_in_stock_napari(here: RemoteViewer, there: RemoteViewer) -> None:
+    assert {action for action, _ in STEPS} == set(MENU) - NOT_HERE
+    stock = ViewerModel()
+    add_layers_to_work_on(stock)
+    for viewer in (stock, here):
+        viewer.layers["pyramid"].locked_data_level = 1
+    for action, names in STEPS:
+        for viewer in (stock, here):
+            viewer.layers.selection = {viewer.layers[name] for name in names}
+        MENU[action](stock.layers)
+        run_menu(here, action)
+        settle(here, there)
+        expected = state_of(stock)
+        for where, viewer in (("here", here), ("there", there)):
+            found = state_of(viewer)
+            wrong = [pair for pair in zip(found.pop("layers"), expected["layers"], strict=True) if pair[0] != pair[1]]
+            assert not wrong, f"{where} after {action}: {wrong}"
+            assert found == {name: value for name, value in expected.items() if name != "layers"}, f"{where}, {action}"
+
+
+def names(viewer: Any) -> list[str]:
+    return [layer.name for layer in viewer.layers]
+
+
+def test_layers_made_here_are_made_there(here: RemoteViewer, there: RemoteViewer) -> None:
+    before = names(here)
+    spots = here.add_points(ndim=3, size=7, name="spots", scale=(2, 1, 1))
+    assert isinstance(spots, RemoteLayer)
+    spots.opacity = 0.5  # whoever made it steers it, before the server has it
+    outlines = here.add_shapes([np.array([[0, 0], [0, 10], [8, 10]])], shape_type="polygon", name="outlines")
+    values = np.arange(600, dtype=np.uint16).reshape(20, 30)
+    picture = here.add_image(values, name="picture", colormap="green")
+    here.add_labels(np.zeros((5, 6), int), name="empty labels")
+    here.layers.insert(0, Image(values, name="bottom"))
+    settle(here, there)
+    made = ["spots", "outlines", "picture", "empty labels"]
+    for viewer in (here, there):
+        assert names(viewer) == ["bottom", *before, *made]
+        assert viewer.layers["spots"].opacity == 0.5
+        assert viewer.layers["spots"].scale.tolist() == [2, 1, 1]
+        assert viewer.layers["spots"].current_size == 7
+        assert viewer.layers["picture"].contrast_limits == [0, 599]
+        assert viewer.layers["picture"].colormap.name == "green"
+        assert viewer.layers["outlines"].extent.data.tolist() == [[0, 0], [8, 10]]
+    assert here.layers["spots"] is spots
+    assert outlines in here.layers
+    assert not np.any(picture.data), "the pixels stayed"
+    for layer in [spots, outlines, picture, here.layers["empty labels"], here.layers["bottom"]]:
+        here.layers.remove(layer)
+    settle(here, there)
+    assert names(here) == names(there) == before
+
+
+def test_new_labels_are_as_large_as_what_is_selected(here: RemoteViewer, there: RemoteViewer) -> None:
+    here.layers.selection = {here.layers["pyramid"]}
+    here._new_labels()
+    settle(here, there)
+    for viewer in (here, there):
+        assert names(viewer)[-1] == "pyramid - Labels"
+        assert viewer.layers[-1].data.shape == (64, 64)
+        assert viewer.layers.selection.active is viewer.layers[-1]
+    here.layers.remove_selected()
+    settle(here, there)
+    assert "pyramid - Labels" not in names(there)
+
+
+def test_a_name_that_is_taken_is_counted_up(here: RemoteViewer, there: RemoteViewer) -> None:
+    here.add_points(ndim=2, name="spots")
+    there.add_points(ndim=2, name="spots")
+    settle(here, there)
+    settle(there, here)
+    assert names(here) == names(there)
+    assert sorted(names(here)[-2:]) == ["spots", "spots [1]"]
+    here.layers["spots"].name = "pyramid"
+    settle(here, there)
+    assert names(here) == names(there)
+    assert "pyramid [1]" in names(here)
+    here.layers.remove("pyramid [1]")
+    here.layers.remove("spots [1]")
+    settle(here, there)
+
+
+def test_what_cannot_be_made_there_is_taken_back(
+    here: RemoteViewer, there: RemoteViewer, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = names(here)
+    with caplog.at_level(logging.WARNING, logger="napari_cuda"):
+        here.add_points(np.eye(2), size=[1, 2], name="of all sizes")
+        settle(here, there)
+    assert names(here) == names(there) == before
+    words = "'of all sizes' was not added: its elements differ in size: save it to a file and open that"
+    assert [record.getMessage() for record in caplog.records] == [words]
+
+
+def test_links_are_the_server_s(here: RemoteViewer, there: RemoteViewer) -> None:
+    pair = [here.layers["pyramid"], here.layers[0]]
+    here.layers.link_layers(pair)
+    settle(here, there)
+    for viewer in (here, there):
+        assert get_linked_layers(viewer.layers["pyramid"]) == {viewer.layers[0]}
+    sent = there.metrics.counts().get("intents_sent", 0)
+    here.layers["pyramid"].opacity = 0.25
+    settle(here, there)
+    assert [viewer.layers[0].opacity for viewer in (here, there)] == [0.25, 0.25]
+    there.pump(0.05)
+    assert there.metrics.counts().get("intents_sent", 0) == sent, "an echo was sent back"
+    here.layers.unlink_layers(pair)
+    here.layers["pyramid"].opacity = 1.0
+    settle(here, there)
+    assert there.layers[0].opacity == 0.25
+    assert not get_linked_layers(there.layers["pyramid"])
+    here.layers[0].opacity = 1.0
+    settle(here, there)
+
+
+def test_contrast_buttons(here: RemoteViewer, there: RemoteViewer) -> None:
+    layer = here.add_image(np.arange(50, 90, dtype=np.uint16).reshape(5, 8), name="narrow")
+    layer.contrast_limits = (0, 255)
+    layer.reset_contrast_limits()
+    layer.contrast_limits_range = layer.contrast_limits  # as the button "reset" does
+    settle(here, there)
+    assert there.layers["narrow"].contrast_limits == there.layers["narrow"].contrast_limits_range == [50, 89]
+    layer.reset_contrast_limits_range()
+    settle(here, there)
+    assert there.layers["narrow"].contrast_limits_range == [0, 65535]
+    layer.contrast_limits = (0, 255)
+    here.sync()
+    layer.auto_contrast = True
+    settle(here, there)
+    assert there.layers["narrow"].contrast_limits == [50, 89]
+    here.layers.remove("narrow")
+    settle(here, there)
+
+
+def test_histogram_is_counted_where_the_data_is(here: RemoteViewer) -> None:
+    stock = ViewerModel()
+    values = np.arange(600, dtype=np.uint16).reshape(2, 15, 20)
+    expected = stock.add_image(values).histogram
+    layer = here.add_image(values, name="counted")
+    model = layer.histogram
+    for viewer in (stock, here):
+        viewer.dims.set_point(0, 0)
+    model.enabled = True
+    assert here._session._host.wait_until(lambda: np.array_equal(model.counts, expected.counts), 30)
+    model.log_scale = expected.log_scale = True
+    model.bins = expected.bins = 16
+    assert here._session._host.wait_until(lambda: np.array_equal(model.counts, expected.counts), 30)
+    for viewer in (stock, here):
+        viewer.dims.set_point(0, 1)
+    assert here._session._host.wait_until(lambda: np.array_equal(model.counts, expected.counts), 30)
+    model.enabled = False
+    here.layers.remove(layer)
+    here.sync()
+
+
+def test_commands_that_do_not_fit_are_refused_in_one_line(server: ServerProcess) -> None:
+    wrong: list[tuple[str, dict[str, Any], str]] = [
+        ("layer.vanish", {}, "there is no command 'layer.vanish' here"),
+        ("layer.remove", {}, "layer.remove: Object missing required field `layer`"),
+        ("layer.remove", {"layer": "L99"}, "there is no layer 'L99' (any more)"),
+        ("layer.histogram", {"layer": "L6"}, "layer 'cells' has no histogram"),
+        ("layers.menu_action", {"action": "vanish", "selection": []}, "the layer menu has no entry 'vanish'"),
+        ("layers.link", {"layers": []}, "napari refuses layers.link: ``layers`` iterable must have at least one layer"),
+    ]
+    with RawClient(server) as raw:
+        for name, args, words in wrong:
+            assert raw.refusals(m.Command(raw.next_intent(), name, args)) == {name: words}

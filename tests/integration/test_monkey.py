@@ -1,0 +1,68 @@
+"""Thousands of random actions by two clients at once: the mirrors, the server and the picture agree at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+import napari_cuda
+from gl_window import require_display
+from integration.conftest import Connect, Serve
+from monkey import Monkey, differences
+from napari_cuda.client.headless import RemoteViewer
+from napari_cuda.client.qt.window import StreamedViewer
+from napari_cuda.server_process import ServerProcess
+from raw_client import RawClient
+
+LOOK_EVERY = 10
+"""Actions between two looks at what arrived: in between the clients do not know of each other's."""
+
+
+@pytest.fixture
+def server(serve_scene: Serve) -> ServerProcess:
+    return serve_scene("every kind", size=(320, 240))
+
+
+@pytest.fixture
+def window(server: ServerProcess) -> Iterator[StreamedViewer]:
+    require_display()
+    viewer = napari_cuda.connect(server.connect_url, timeout_s=60)
+    viewer.sync(60)
+    yield viewer
+    viewer.close()
+
+
+def run(window: StreamedViewer, script: RemoteViewer, server: ServerProcess, actions: int, seed: int) -> None:
+    monkey = Monkey([window, script], seed)
+    for number in range(actions):
+        monkey.act()
+        if number % LOOK_EVERY == 0:
+            window.pump(0.01)
+            script.pump()
+    # Twice: what one client sends, the other must still hear.
+    for _ in range(2):
+        window.sync(120)
+        script.sync(120)
+    with RawClient(server) as raw:
+        truth = raw.snapshot
+    found = differences({"window": window, "script": script}, truth)
+    assert not found, "\n".join(found)
+    assert window.sync(30) == script.sync(30) == truth.revision, "at rest the scene changes no more"
+    window.exact_screenshot()
+    assert window._session.loop.state.shown.revision == truth.revision
+    assert monkey.done.total() > 0.9 * actions, monkey.missed
+
+
+def test_two_clients_and_the_server_agree_after_300_random_actions(
+    window: StreamedViewer, server: ServerProcess, connect: Connect
+) -> None:
+    run(window, connect(server), server, actions=300, seed=1)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_two_clients_and_the_server_agree_after_5000_random_actions(
+    window: StreamedViewer, server: ServerProcess, connect: Connect
+) -> None:
+    run(window, connect(server), server, actions=5000, seed=2)

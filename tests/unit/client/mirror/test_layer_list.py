@@ -1,0 +1,199 @@
+"""LayerListMirror: layers that come and go on either side, and what the server refuses. No Qt, no server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from napari.layers import Image, Layer, Points
+from napari.layers.utils._link_layers import get_linked_layers
+
+from napari_cuda.client.control.control_state import ControlStateContext
+from napari_cuda.client.mirror.layer_list import LAYERS_AT_ONCE, LayerListMirror
+from napari_cuda.client.mirror.remote_layers import RemoteLayer
+from napari_cuda.layer_state import layer_spec, layer_values
+from napari_cuda.protocol import messages as m
+from napari_cuda.protocol.wire_types import Wire
+
+
+def state(layer_id: str, name: str) -> m.LayerState:
+    layer = Image(np.zeros((4, 5), np.uint8), name=name)
+    return m.LayerState(layer_spec(layer, layer_id), layer_values(layer))
+
+
+class Owner:
+    """A ViewerMirror without a server. `serve` shows what one says."""
+
+    def __init__(self) -> None:
+        self.viewer = ViewerModel()
+        self.control = ControlStateContext()
+        self.applying = False
+        self.posted: list[Callable[[], None]] = []
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.said: list[str] = []
+        self.sent: list[str] = []
+        self.files = False
+        self.list = LayerListMirror(self.viewer, self.control, self)
+        states = [state(f"L{n}", name) for n, name in enumerate("abc", 1)]
+        snapshot = m.SceneSnapshot(1, states, self.scene("L1", "L2", "L3"), {}, {}, {})
+        self.control.begin(snapshot)
+        self.serve(lambda: self.list.begin(states))
+
+    @staticmethod
+    def scene(*order: str, links: Wire = ()) -> m.Values:
+        return {"order": list(order), "selection": [order[-1]], "active": order[-1], "links": list(links)}
+
+    def serve(self, show: Callable[[], None]) -> None:
+        self.applying = True
+        show()
+        self.applying = False
+
+    def names(self) -> list[str]:
+        return [layer.name for layer in self.viewer.layers]
+
+    def showing(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def command(self, name: str, **args: Wire) -> int:
+        self.asked.append((name, args))
+        return self.control.command(name, args)
+
+    def send_layer(self, layer: Layer) -> bool:
+        if self.files:
+            self.sent.append(layer.name)
+        return self.files
+
+    def flush(self) -> None:
+        """Nobody to send to."""
+
+    flush_soon = flush
+
+    def notify(self, text: str) -> None:
+        self.said.append(text)
+
+    def post(self, call: Callable[[], None]) -> object:
+        self.posted.append(call)
+        return None
+
+
+@pytest.fixture
+def owner() -> Owner:
+    return Owner()
+
+
+def test_what_the_server_removes_and_adds(owner: Owner) -> None:
+    update = m.SceneUpdate(2, [state("L4", "d")], ["L2"], owner.scene("L4", "L1", "L3"))
+    owner.serve(lambda: owner.list.update(update))
+    assert owner.names() == ["d", "a", "c"]
+    assert owner.asked == []
+    assert owner.control.take_intents() == []
+
+
+def test_a_refused_removal_brings_the_layer_back_as_it_is_on_the_server(owner: Owner) -> None:
+    layer = owner.viewer.layers["b"]
+    owner.viewer.layers.remove("b")
+    assert owner.asked == [("layer.remove", {"layer": "L2"})]
+    number = owner.control.newest_intent
+    owner.serve(lambda: owner.list.update_layer(m.LayerUpdate(2, "L2", {"opacity": 0.5})))
+    owner.serve(lambda: owner.list.settled(number - 1))
+    assert owner.names() == ["a", "c"]
+    owner.serve(lambda: owner.list.settled(number))
+    assert owner.names() == ["a", "b", "c"]
+    assert owner.viewer.layers[1] is layer
+    assert layer.opacity == 0.5
+    layer.opacity = 0.75
+    assert owner.control.known("layer:L2")["opacity"] == 0.75
+
+
+def test_a_removal_that_is_carried_out_is_final(owner: Owner) -> None:
+    owner.viewer.layers.remove("b")
+    number = owner.control.newest_intent
+    owner.serve(lambda: owner.list.update(m.SceneUpdate(2, [], ["L2"], owner.scene("L1", "L3"))))
+    owner.serve(lambda: owner.list.settled(number))
+    assert owner.names() == ["a", "c"]
+
+
+def test_a_new_layer_becomes_remote_and_stays_when_the_server_has_it(owner: Owner) -> None:
+    made = Points(ndim=2, name="spots", opacity=0.5)
+    owner.viewer.layers.append(made)
+    assert isinstance(made, RemoteLayer)
+    assert [name for name, _ in owner.asked] == ["layer.create"]
+    args = owner.asked[0][1]
+    assert (args["index"], args["state"]["values"]["name"], args["arrays"]) == (3, "spots", [])
+    made.opacity = 0.25
+    told = m.LayerState(layer_spec(made, made.remote_id), layer_values(made) | {"opacity": 0.5, "blending": "opaque"})
+    update = m.SceneUpdate(2, [told], [], owner.scene("L1", "L2", "L3", made.remote_id))
+    owner.serve(lambda: owner.list.update(update))
+    owner.serve(lambda: owner.list.settled(owner.control.newest_intent))
+    assert owner.viewer.layers[-1] is made
+    assert (made.opacity, made.blending) == (0.25, "opaque"), "what was set since is the user's, all else the server's"
+
+
+def test_a_new_layer_that_the_server_refuses_goes(owner: Owner) -> None:
+    owner.viewer.layers.append(Points(ndim=2, name="spots"))
+    owner.serve(lambda: owner.list.settled(owner.control.newest_intent))
+    assert owner.names() == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("files", [False, True])
+def test_a_layer_that_no_command_can_carry_is_taken_back(owner: Owner, files: bool) -> None:
+    owner.files = files
+    owner.viewer.layers.append(Image(np.zeros((900, 900)), name="large"))
+    assert owner.asked == []
+    for call in owner.posted:
+        call()
+    assert owner.names() == ["a", "b", "c"]
+    refused = ["'large' was not added: its 6.5 MB are too much: save it to a file and open that"]
+    assert (owner.sent, owner.said) == ((["large"], []) if files else ([], refused))
+
+
+def test_the_order_is_told_when_both_have_the_same_layers(owner: Owner) -> None:
+    owner.viewer.layers.move(0, 3)
+    assert owner.control.known("scene")["order"] == ["L2", "L3", "L1"]
+    owner.viewer.layers.append(Points(ndim=2))
+    owner.viewer.layers.move(3, 0)
+    assert owner.control.known("scene")["order"] == ["L2", "L3", "L1"]
+
+
+def test_links_are_asked_for_and_shown_as_the_server_says(owner: Owner) -> None:
+    a, b, c = owner.viewer.layers
+    owner.viewer.layers.link_layers(["a", b], ["opacity"])
+    assert owner.asked == [("layers.link", {"layers": ["L1", "L2"], "attributes": ["opacity"]})]
+    assert not get_linked_layers(a)
+    update = m.SceneUpdate(2, [], [], {"links": [["L1", "L2"], ["L2", "L3"]]})
+    owner.serve(lambda: owner.list.update(update))
+    assert [get_linked_layers(layer) for layer in (a, b, c)] == [{b}, {a, c}, {b}]
+    a.opacity = 0.5
+    assert b.opacity == 1.0, "the server's napari lets it follow"
+    owner.viewer.layers.unlink_layers([a])
+    assert owner.asked[1:] == [("layers.unlink", {"layers": ["L1"], "attributes": []})]
+    owner.serve(lambda: owner.list.update(m.SceneUpdate(3, [], [], {"links": []})))
+    assert not any(get_linked_layers(layer) for layer in (a, b, c))
+
+
+def test_of_many_layers_the_first_come_at_once_and_the_others_one_by_one() -> None:
+    owner = Owner()
+    states = [state(f"L{n}", f"layer {n}") for n in range(LAYERS_AT_ONCE + 3)]
+    order = [each.spec.layer for each in states]
+    owner.control.begin(m.SceneSnapshot(2, states, owner.scene(*order[1:], order[0]), {}, {}, {}))
+    owner.serve(lambda: owner.list.begin(states))
+    for more in range(3):
+        assert owner.list.coming
+        assert len(owner.viewer.layers) == LAYERS_AT_ONCE + more
+        owner.serve(owner.list.add_next)
+    assert not owner.list.coming
+    assert owner.names() == [f"layer {n}" for n in (*range(1, len(states)), 0)], "the server's order, in the end"
+    assert owner.viewer.layers.selection.active.remote_id == order[0]
+
+
+def test_one_layer_dragged_past_all_others_is_moved_once() -> None:
+    owner = Owner()
+    moved: list[Any] = []
+    owner.viewer.layers.events.moved.connect(moved.append)
+    owner.serve(lambda: owner.list.update(m.SceneUpdate(2, values=owner.scene("L2", "L3", "L1"))))
+    assert owner.names() == ["b", "c", "a"]
+    assert len(moved) == 1

@@ -1,0 +1,107 @@
+"""Uploads in chunks: whole or not at all, inside their folder, within the limit."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from napari_cuda.protocol.errors import DataError
+from napari_cuda.protocol.files import UploadRequest
+from napari_cuda.server.data.uploads import Uploads
+
+GROUP = "0123456789abcdef"
+LIMIT_BYTES = 1000
+
+
+@pytest.fixture
+def uploads(tmp_path: Path) -> Uploads:
+    return Uploads(tmp_path / "uploads", LIMIT_BYTES)
+
+
+def request(data: bytes, name: str = "a.bin", group: str = GROUP) -> UploadRequest:
+    return UploadRequest(group, name, len(data), hashlib.blake2b(data, digest_size=16).hexdigest())
+
+
+def test_chunks_become_the_file(uploads: Uploads) -> None:
+    data = bytes(range(200))
+    state = uploads.begin(request(data))
+    assert (state.offset, state.complete) == (0, False)
+    for start in (0, 80, 160):
+        state = uploads.append(state.upload, start, data[start : start + 80])
+    assert state.complete
+    assert Path(state.path).read_bytes() == data
+
+
+def test_asking_again_resumes(uploads: Uploads) -> None:
+    data = b"x" * 100
+    key = uploads.begin(request(data)).upload
+    uploads.append(key, 0, data[:60])
+    again = uploads.begin(request(data))
+    assert (again.upload, again.offset) == (key, 60)
+    # The answer to a chunk was lost: it comes again, and changes nothing.
+    assert uploads.append(key, 0, data[:60]).offset == 60
+    assert uploads.append(key, 60, data[60:]).complete
+    assert uploads.append(key, 60, data[60:]).complete
+
+
+def test_an_empty_file_needs_no_chunk(uploads: Uploads) -> None:
+    assert uploads.begin(request(b"")).complete
+
+
+def test_a_folder_is_opened_as_one(uploads: Uploads) -> None:
+    inner = uploads.begin(request(b"", "cells.zarr/0/0"))
+    outer = uploads.begin(request(b"", "cells.zarr/zarr.json"))
+    assert inner.path == outer.path
+    assert Path(inner.path).name == "cells.zarr"
+    assert (Path(inner.path) / "0" / "0").is_file()
+
+
+def test_damage_is_noticed_and_nothing_kept(uploads: Uploads, tmp_path: Path) -> None:
+    data = b"x" * 100
+    state = uploads.begin(request(data))
+    with pytest.raises(DataError, match=r"^a\.bin arrived damaged"):
+        uploads.append(state.upload, 0, b"y" * 100)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    with pytest.raises(DataError, match="knows no such upload"):
+        uploads.append(state.upload, 0, data)
+
+
+def test_what_is_dropped_gives_its_room_back(uploads: Uploads) -> None:
+    state = uploads.begin(request(b"x" * LIMIT_BYTES))
+    with pytest.raises(DataError, match="is too large: the server has 0 MB left"):
+        uploads.begin(request(b"y", "b.bin"))
+    uploads.drop(state.upload)
+    assert uploads.begin(request(b"y", "b.bin")).offset == 0
+
+
+def test_more_than_was_said_is_refused(uploads: Uploads) -> None:
+    state = uploads.begin(request(b"x" * 10))
+    with pytest.raises(DataError, match="longer than was said"):
+        uploads.append(state.upload, 0, b"x" * 11)
+
+
+@pytest.mark.parametrize(
+    ("name", "group"),
+    [
+        ("../a", GROUP),
+        ("/etc/passwd", GROUP),
+        ("a/../../b", GROUP),
+        ("", GROUP),
+        ("a\\b", GROUP),
+        ("a\0b", GROUP),
+        ("x" * 300, GROUP),
+        ("a", ".."),
+        ("a", "0123456789ABCDEF"),
+    ],
+)
+def test_no_name_leads_out_of_the_folder(uploads: Uploads, tmp_path: Path, name: str, group: str) -> None:
+    with pytest.raises(DataError, match=r"is not a name that a file can be sent under$"):
+        uploads.begin(request(b"x", name, group))
+    assert not (tmp_path / "uploads").exists()
+
+
+def test_a_server_may_take_none(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="takes no uploads"):
+        Uploads(tmp_path, 0).begin(request(b"x"))
