@@ -14,7 +14,7 @@ from typing import Any
 
 import napari_cuda
 from napari_cuda.api import prepare_server_process
-from napari_cuda.server_process import ServerProcess
+from napari_cuda.server_process import ServerProcess, end_with_stdin
 
 
 class SceneServer(ServerProcess):
@@ -42,6 +42,7 @@ def main(scene: str, size: str) -> None:
     from scenes import SCENES  # noqa: PLC0415
 
     def announce(server: object) -> None:
+        end_with_stdin(server.stop)
         facts = {"url": server.url, "token": server.config.token, "pid": os.getpid(), "port": server.port}
         print(json.dumps(facts), flush=True)
 

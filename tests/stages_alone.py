@@ -23,7 +23,8 @@ from napari_cuda.protocol.digest import picture_hash
 from napari_cuda.server.encode.h264 import H264Encoder
 from napari_cuda.server.render.detail import FULL, DetailController
 from napari_cuda.server.render.egl import EglContext
-from napari_cuda.server.render.napari_adapter import HeadlessCanvas, initialise_napari
+from napari_cuda.server.render.napari_adapter import HeadlessCanvas
+from napari_cuda.server.render.napari_model import initialise_napari
 
 sys.path.insert(0, str(Path(__file__).parent))
 from headless_process import run_headless

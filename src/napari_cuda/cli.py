@@ -19,7 +19,7 @@ from rich.logging import RichHandler
 
 from napari_cuda import __version__, settings
 from napari_cuda.protocol.errors import ConfigError, NapariCudaError
-from napari_cuda.worker import Worker
+from napari_cuda.server_process import end_with_stdin
 
 if TYPE_CHECKING:
     from napari_cuda.client.qt.window import StreamedViewer
@@ -89,7 +89,9 @@ def serve(  # noqa: PLR0913 -- one parameter for each option
         tuple[Path, Path] | None, typer.Option(metavar="CERT KEY", help="TLS certificate and private key (PEM).")
     ] = None,
     announce: Annotated[str | None, typer.Option(help="'json': print url, token, pid and port as one line.")] = None,
-    end_with_stdin: Annotated[bool, typer.Option(hidden=True, help="End when standard input closes.")] = False,
+    owned: Annotated[
+        bool, typer.Option("--end-with-stdin", hidden=True, help="End when standard input closes.")
+    ] = False,
 ) -> None:
     """Render data here, without a display, and stream it to napari windows elsewhere.
 
@@ -110,7 +112,7 @@ def serve(  # noqa: PLR0913 -- one parameter for each option
         with redirect_stdout(sys.stderr if announce else sys.stdout):
             api.serve(
                 paths or [],
-                on_ready=lambda server: _ready(server, line if announce else None, end_with_stdin=end_with_stdin),
+                on_ready=lambda server: _ready(server, line if announce else None, owned=owned),
                 host=host,
                 port=port,
                 roots=tuple(root or ()),
@@ -120,18 +122,10 @@ def serve(  # noqa: PLR0913 -- one parameter for each option
             )
 
 
-def _ready(server: Server, line: TextIO | None, *, end_with_stdin: bool) -> None:
-    if end_with_stdin:
-        # Whoever started us holds the other end: however it dies, we do not outlive it.
-        Worker("stdin", lambda _stop: _wait_for_end_of_stdin(server)).start()
+def _ready(server: Server, line: TextIO | None, *, owned: bool) -> None:
+    if owned:
+        end_with_stdin(server.stop)
     _announce(server, line)
-
-
-def _wait_for_end_of_stdin(server: Server) -> None:
-    # Not sys.stdin: a daemon thread inside its lock aborts the interpreter at exit.
-    while os.read(0, 1024):
-        pass
-    server.stop()
 
 
 def _announce(server: Server, line: TextIO | None) -> None:

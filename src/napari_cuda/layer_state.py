@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from napari.layers import Layer
+from napari.layers import Layer, Surface
 
 from napari_cuda import conversion
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.errors import PropertyError
 from napari_cuda.protocol.properties import LAYER_KINDS, layer_properties
 from napari_cuda.protocol.wire_types import Wire
+
+FARTHEST = 1e12
+"""World coordinates beyond it are mistakes: cameras square them in float32, and fail for all layers."""
+
+LARGE_BYTES = 64_000_000
+"""What has more pixels than this is not read in full while viewers wait for a picture."""
 
 
 def kind_of(layer: Layer) -> str:
@@ -46,6 +54,25 @@ def layer_spec(layer: Layer, layer_id: str) -> m.LayerSpec:
     )
 
 
+def size_bytes(layer: Layer) -> int:
+    """Return the size of a layer's pixels in full, read or not; 0 for one that has none."""
+    data: Any = layer.data
+    return int(getattr(data[0] if getattr(layer, "multiscale", False) else data, "nbytes", 0))
+
+
+def check_drawable(layer: Layer) -> None:
+    """Raise ValueError if drawing the layer would do harm to the scene around it."""
+    extent = np.asarray(layer.extent.world, dtype=float)
+    if np.abs(extent[~np.isnan(extent)]).max(initial=0) > FARTHEST:
+        raise ValueError(f"layer {layer.name!r} reaches farther than {FARTHEST:g}: no camera could show it")
+    if isinstance(layer, Surface):
+        faces = np.asarray(layer.faces)
+        # The GL driver reads what they point to, unchecked.
+        fit = faces.dtype.kind in "iu" and (faces.size == 0 or 0 <= faces.min() <= faces.max() < len(layer.vertices))
+        if not fit:
+            raise ValueError(f"the faces of {layer.name!r} are no indices of its {len(layer.vertices)} vertices")
+
+
 def check_placement(layer: Layer, name: str, value: Wire) -> None:
     """Raise ValueError if `value` cannot place the layer: napari pads, crops, or cannot draw what does not fit it."""
     n = layer.ndim
@@ -61,5 +88,7 @@ def check_placement(layer: Layer, name: str, value: Wire) -> None:
     array = np.asarray(value, dtype=float)
     if array.shape != shapes[name]:
         raise ValueError(f"shape {shapes[name]} is needed for {n} dimensions, got {array.shape}")
+    if np.abs(array).max(initial=0) > FARTHEST:
+        raise ValueError(f"numbers beyond {FARTHEST:g} place a layer where nothing can be drawn")
     if array.ndim == 2 and np.linalg.matrix_rank(array) < len(array):
         raise ValueError("the matrix cannot be inverted: the layer would vanish")

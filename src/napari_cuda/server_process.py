@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import IO
 from urllib.parse import quote
 
 from napari_cuda.protocol.errors import StartupError
+from napari_cuda.worker import Worker
 
 _LONGEST_STOP_S = 15.0
+
+
+def end_with_stdin(stop: Callable[[], None]) -> None:
+    """Call `stop` (on a thread of its own) when standard input closes.
+
+    Whoever started this process holds the other end: however it dies, we do not outlive it.
+    """
+    Worker("stdin", lambda _stop: _wait_for_end_of_stdin(stop)).start()
+
+
+def _wait_for_end_of_stdin(stop: Callable[[], None]) -> None:
+    # Not sys.stdin: a daemon thread inside its lock aborts the interpreter at exit.
+    while os.read(0, 1024):
+        pass
+    stop()
 
 
 class ServerProcess:

@@ -17,7 +17,7 @@ from napari._vispy.utils.visual import create_vispy_layer
 
 from gl_window import open_viewer
 from napari_cuda.client.qt.data_actions import FILE
-from napari_cuda.client.qt.napari_adapter import PRIVATE_NAMES, replace_commands
+from napari_cuda.client.qt.napari_adapter import PRIVATE_NAMES, fit_depth_after_dims, replace_commands
 
 UPGRADE = "napari or vispy changed: adapt src/napari_cuda/client/qt/napari_adapter.py or pin the older version"
 
@@ -25,6 +25,18 @@ UPGRADE = "napari or vispy changed: adapt src/napari_cuda/client/qt/napari_adapt
 @pytest.fixture(scope="module")
 def viewer() -> Iterator[napari.Viewer]:
     viewer = open_viewer()
+    yield viewer
+    viewer.close()
+
+
+class OurViewer(napari.Viewer):
+    """A class that is not of napari's modules: napari calls it after all that is."""
+
+
+@pytest.fixture
+def window_of_ours() -> Iterator[napari.Viewer]:
+    viewer = OurViewer(show=False)
+    fit_depth_after_dims(viewer)
     yield viewer
     viewer.close()
 
@@ -87,3 +99,12 @@ def test_drops_and_dialogs_open_through_what_is_replaced(viewer: napari.Viewer) 
         assert set(names) <= set(function.__code__.co_names), UPGRADE
     for name in ("open_files_dialog", "open_files_as_stack_dialog", "open_folder_dialog", "save_layers_dialog"):
         assert FILE + name in get_app_model().commands, UPGRADE
+
+
+def test_a_layer_of_more_dimensions_can_be_removed_from_a_window_of_ours(window_of_ours: napari.Viewer) -> None:
+    window_of_ours.add_points(ndim=4)
+    window_of_ours.add_points(ndim=3)
+    window_of_ours.dims.ndisplay = 3
+    window_of_ours.layers.pop(0)
+    assert window_of_ours.dims.ndim == 3
+    assert window_of_ours.window._qt_viewer.layers.model().rowCount() == 1, UPGRADE

@@ -1,4 +1,4 @@
-"""The private names of napari that the server's adapter uses exist, and are all listed."""
+"""The private names of napari that the server's adapters use exist, and are all listed."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import ast
 import json
 from pathlib import Path
 
+import pytest
+
 from headless_process import run_headless
 
 ROOT = Path(__file__).parents[2]
-ADAPTER = ROOT / "src" / "napari_cuda" / "server" / "render" / "napari_adapter.py"
+ADAPTERS = [ROOT / "src" / "napari_cuda" / "server" / "render" / f"napari_{part}.py" for part in ("adapter", "model")]
 PROBE = ROOT / "tests" / "integration" / "headless_probe.py"
 
 
@@ -25,8 +27,9 @@ def _listed(tree: ast.Module) -> tuple[str, ...]:
     raise AssertionError("the adapter has no PRIVATE_NAMES")
 
 
-def test_every_private_name_is_listed() -> None:
-    tree = ast.parse(ADAPTER.read_text())
+@pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda path: path.stem)
+def test_every_private_name_is_listed(adapter: Path) -> None:
+    tree = ast.parse(adapter.read_text())
     parts = {part for name in _listed(tree) for part in name.split(".")}
     used = set()
     for node in ast.walk(tree):
@@ -37,7 +40,7 @@ def test_every_private_name_is_listed() -> None:
             from_private = any(map(_private, words))
             used.update(alias.name for alias in node.names if from_private or _private(alias.name))
     assert used, "the scan found nothing: it is broken"
-    assert not used - parts, f"add to PRIVATE_NAMES in {ADAPTER.name}: {sorted(used - parts)}"
+    assert not used - parts, f"add to PRIVATE_NAMES in {adapter.name}: {sorted(used - parts)}"
 
 
 def test_every_private_name_exists(tmp_path: Path) -> None:
@@ -47,4 +50,6 @@ def test_every_private_name_exists(tmp_path: Path) -> None:
         + done.stderr[-3000:]
     )
     missing = json.loads(done.stdout)["missing"]
-    assert not missing, f"this napari lacks {missing}; adapt napari_adapter.py, or pin napari below this version"
+    assert not missing, (
+        f"this napari lacks {missing}; adapt {[path.name for path in ADAPTERS]}, or pin napari below this version"
+    )

@@ -17,10 +17,11 @@ from napari.components import ViewerModel
 from napari.settings import get_settings
 from qtpy.QtWidgets import QWidget
 
-from napari_cuda.server.render import napari_adapter
+from napari_cuda.server.render import napari_adapter, napari_model
 from napari_cuda.server.render.detail import LADDER
 from napari_cuda.server.render.egl import EglContext
-from napari_cuda.server.render.napari_adapter import HeadlessCanvas, initialise_napari
+from napari_cuda.server.render.napari_adapter import HeadlessCanvas
+from napari_cuda.server.render.napari_model import initialise_napari
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from scenes import SCENES, add_flat_scene, add_mri_volume
@@ -236,12 +237,14 @@ def detail(gl: EglContext) -> dict[str, Any]:
 
 
 def names(gl: EglContext) -> dict[str, Any]:
-    """Which of the adapter's private napari names are missing."""
+    """Which of the adapters' private napari names are missing."""
     stage = Stage(gl)
     layer = stage.viewer.add_image(np.zeros((8, 8), np.uint8))
     canvas = stage.canvas._canvas
     roots = {"canvas": canvas, "viewer": stage.viewer, "layer": layer, "visual": canvas.layer_to_visual[layer]}
-    missing = [name for name in napari_adapter.PRIVATE_NAMES if not _resolves(name, roots)]
+    missing = [
+        name for name in (*napari_adapter.PRIVATE_NAMES, *napari_model.PRIVATE_NAMES) if not _resolves(name, roots)
+    ]
     stage.canvas.close()
     return {"missing": missing}
 
@@ -252,10 +255,10 @@ def _resolves(name: str, roots: dict[str, Any]) -> bool:
     path = first
     for part in rest:
         path += "." + part
+        if not hasattr(found, part) and path not in sys.modules:
+            return False
         # A module that nobody imported as an attribute is still a module.
         found = getattr(found, part, sys.modules.get(path))
-        if found is None:
-            return False
     return True
 
 

@@ -280,6 +280,11 @@ def test_null_visuals_follow_their_layer_and_draw_nothing(window: Window, kind: 
     # Other axes are displayed, as x and y.
     viewer.dims.order = (1, 0, 2)
     assert np.diag(visual.node.transform.matrix)[:2] == pytest.approx([3, 1])
+    # Seen edge-on it has no place on the screen, and may be turned back.
+    viewer.dims.order = (0, 1, 2)
+    layer.scale, layer.rotate = (1, 1, 1), [[0, 0, 1], [0, 1, 0], [1, 0, 0]]
+    assert np.array_equal(visual.node.transform.matrix, np.eye(4))
+    layer.rotate = np.eye(3)
     viewer.dims.order = (0, 1, 2)
     viewer.layers.move(0, 2)
     assert visual.order == 1

@@ -139,6 +139,21 @@ def click(widget: Any) -> None:
     QTest.mouseClick(widget, Qt.MouseButton.LeftButton)
 
 
+def test_a_pump_without_time_runs_what_is_due_and_a_late_call_that_fails_ends_nothing(window: StreamedViewer) -> None:
+    called: list[str] = []
+
+    def fail() -> None:
+        called.append("failed")
+        raise ValueError("a slot that raises would abort Qt")
+
+    host = window._session._host
+    host.call_at(0.0, fail)
+    host.call_at(0.0, lambda: called.append("went on"))
+    for _ in range(3):  # a timer, and what it posts
+        window.pump()
+    assert called == ["failed", "went on"]
+
+
 def test_rename_in_the_layer_list(window: StreamedViewer, there: RemoteViewer) -> None:
     model = qt(window).layers.model()
     row = names(window).index("a surface")

@@ -12,6 +12,7 @@ from meta.repository import modules, text_of
 # The same list as the SLF001 exceptions in pyproject.toml.
 ADAPTERS = {
     Path("src/napari_cuda/server/render/napari_adapter.py"),
+    Path("src/napari_cuda/server/render/napari_model.py"),
     Path("src/napari_cuda/server/render/vispy_backend.py"),
     Path("src/napari_cuda/client/qt/napari_adapter.py"),
     Path("src/napari_cuda/client/mirror/napari_adapter.py"),

@@ -148,3 +148,14 @@ def test_numpy_and_tuples_become_plain_json(native: Any, wire: Any) -> None:
 def test_lists_become_tuples_as_napari_takes_them() -> None:
     assert conversion.to_native(scope_properties(Scope.CAMERA)["center"], [1.0, 2.0, 3.0]) == (1.0, 2.0, 3.0)
     assert conversion.to_native(PLAIN, 4.0) == 4.0
+
+
+def test_a_colour_of_eight_bits_comes_back_as_it_was() -> None:
+    """napari keeps some colours as hexadecimal text: a value that has been there and back is the same text."""
+    layer = layer_of("shapes")
+    row = layer_properties("shapes")["current_edge_color"]
+    for level in range(256):
+        conversion.write(layer, row, [round(level / 255, 6)] * 4)
+        text, wire = layer.current_edge_color, conversion.read(layer, row)
+        conversion.write(layer, row, wire)
+        assert (layer.current_edge_color, conversion.read(layer, row)) == (text, wire)

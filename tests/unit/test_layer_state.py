@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from napari.layers import Image
+from napari.layers import Image, Surface
 
 from layers_of_each_kind import layer_of
-from napari_cuda.layer_state import check_placement, kind_of, layer_spec, layer_values
+from napari_cuda.layer_state import FARTHEST, check_drawable, check_placement, kind_of, layer_spec, layer_values
 from napari_cuda.protocol.properties import LAYER_KINDS, layer_properties
 
 
@@ -45,10 +45,11 @@ def test_a_subclass_is_of_its_base_s_kind() -> None:
         ("rotate", [[1.0, 0.0, 0.0], [0.0, 1.0], [0.0]]),
         ("affine", np.eye(3).tolist()),
         ("affine", np.ones((4, 4)).tolist()),
+        ("translate", [1e300, 0.0, 0.0]),
     ],
 )
 def test_what_does_not_fit_the_layer_cannot_place_it(name: str, value: Any) -> None:
-    with pytest.raises(ValueError, match=r"3 dimensions|inverted|inhomogeneous"):
+    with pytest.raises(ValueError, match=r"3 dimensions|inverted|inhomogeneous|beyond"):
         check_placement(layer_of("image"), name, value)
 
 
@@ -56,3 +57,17 @@ def test_what_does_not_fit_the_layer_cannot_place_it(name: str, value: Any) -> N
 def test_what_the_layer_has_may_place_it(name: str) -> None:
     layer = layer_of("points")
     check_placement(layer, name, layer_values(layer)[name])
+
+
+def test_what_no_camera_or_driver_could_take_is_not_drawable() -> None:
+    for kind in LAYER_KINDS:
+        check_drawable(layer_of(kind))
+    far = layer_of("points")
+    far.translate = [2 * FARTHEST, 0, 0]
+    with pytest.raises(ValueError, match="reaches farther than"):
+        check_drawable(far)
+    corners = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
+    for faces in (np.array([[0, 1, 3]]), np.array([[0, 1, -1]]), np.array([[0.0, 1.0, 2.0]])):
+        with pytest.raises(ValueError, match="no indices of its 3 vertices"):
+            check_drawable(Surface((corners, faces)))
+    check_drawable(Surface((corners, np.array([[0, 1, 2]], np.uint8))))

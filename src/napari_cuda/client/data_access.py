@@ -83,7 +83,9 @@ class DataAccess:
                 return self.service.upload(file, transfer)
 
         def sent(path: str) -> None:
-            self._added[self.open([path], plugin="napari", layer_type=kind)] = added
+            number = self.open([path], plugin="napari", layer_type=kind)
+            if number:
+                self._added[number] = added
 
         self._transfer(f"Sending {name}", size_bytes, send, sent)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from napari_cuda.client.config import ClientConfig
 from napari_cuda.client.loop_state import ClientLoopState, LoopPhase
@@ -13,6 +13,7 @@ from napari_cuda.client.mirror.viewer_mirror import ViewerMirror
 from napari_cuda.client.net.pixel_receiver import PixelReceiver, ReceiveController
 from napari_cuda.client.net.state_channel import StateChannel, StateController, StateEvents
 from napari_cuda.client.net.transport import ConnectionLost
+from napari_cuda.client.rate_limit import RateLimit
 from napari_cuda.client.telemetry import ClientMetrics
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.packet import PacketHeader
@@ -20,6 +21,11 @@ from napari_cuda.protocol.session import SessionEvent
 from napari_cuda.worker import Deadline
 
 log = logging.getLogger(__name__)
+
+E = TypeVar("E")
+
+HEAL_EVERY_S = 10.0
+"""Between two snapshots that are asked for because a message could not be shown: each makes all layers anew."""
 
 
 class Voice(Protocol):
@@ -72,6 +78,9 @@ class ServerLink:
         self._wanted_revision = 0
         """What a picture must show to be a new one."""
         self._newest: PacketHeader | None = None
+        self._astray = False
+        """A message could not be shown: what is shown here is not the server's scene."""
+        self._heals = RateLimit(HEAL_EVERY_S)
         self.on_stream_config: Callable[[m.StreamConfig], object] = lambda stream: None
         self.on_shown: Callable[[SessionEvent], object] = lambda event: None
         """Called with what the server said of the scene once it is shown, and with answers."""
@@ -158,13 +167,23 @@ class ServerLink:
             case m.Welcome():
                 self._on_welcome(event)
             case m.StreamConfig():
-                self.on_stream_config(event)
+                self._tell(self.on_stream_config, event)
             case m.JobUpdate():
-                self.on_job(event)
+                self._tell(self.on_job, event)
             case m.LogLines():
-                self.on_log(event)
+                self._tell(self.on_log, event)
             case _:
                 self._show(event)
+
+    def _tell(self, outlet: Callable[[E], object], event: E) -> bool:
+        """Hand an event on; False if that failed, which must not lose what follows."""
+        try:
+            outlet(event)
+        except Exception as error:  # napari's models and widgets may raise anything
+            log.exception("a message of the server could not be shown")
+            self._voice.notify(f"{type(event).__name__} could not be shown: {error}")
+            return False
+        return True
 
     def _on_welcome(self, welcome: m.Welcome) -> None:
         known, self._welcome = self._welcome, welcome
@@ -194,16 +213,25 @@ class ServerLink:
         self._mirror.flush()
 
     def _show(self, event: SessionEvent) -> None:
-        try:
-            self._mirror.handle(event)
-        except Exception as error:  # napari's models may raise anything; what follows must not be lost
-            log.exception("a message of the server could not be shown")
-            self._voice.notify(f"{type(event).__name__} could not be shown: {error}")
-        self.on_shown(event)
+        shown = self._tell(self._mirror.handle, event)
+        # A snapshot that cannot be shown would not be better the next time.
+        self._astray = not isinstance(event, m.SceneSnapshot) and (self._astray or not shown)
+        self._tell(self.on_shown, event)
+        self._heal()
         if self._mirror.busy:
             self._voice.post(self._add_next)
         elif isinstance(event, (m.SceneSnapshot, m.SceneResumed)):
             self._on_scene()
+
+    def _heal(self) -> None:
+        """Ask for the whole scene if what is shown is not it."""
+        if self._astray and self._state.control.ready and self._heals.passes(time.perf_counter()) is not None:
+            self._astray = False
+            self._ask_for_snapshot()
+
+    def _ask_for_snapshot(self) -> None:
+        self._state.control.command("scene.snapshot", {})
+        self._mirror.flush()
 
     def _add_next(self) -> None:
         """Add a layer of a snapshot; the window gets a turn between two of them."""
@@ -232,8 +260,7 @@ class ServerLink:
 
     def _on_overflow(self) -> None:
         if self._state.control.ready:
-            self._state.control.command("scene.snapshot", {})
-            self._mirror.flush()
+            self._ask_for_snapshot()
         else:
             self._states.reopen()  # and begin with a snapshot
 

@@ -25,8 +25,8 @@ MOST_PATHS = 4096
 class ArrayData(msgspec.Struct, frozen=True):
     """A small array: its bytes in C order (base64 in JSON), `dtype` as numpy's `dtype.str`."""
 
-    dtype: Annotated[str, msgspec.Meta(max_length=16)]
-    shape: list[int]
+    dtype: Annotated[str, msgspec.Meta(pattern="^[<>|](b1|[iu][1248]|f[248])$")]
+    shape: Annotated[list[Annotated[int, msgspec.Meta(ge=0, lt=1 << 32)]], msgspec.Meta(max_length=32)]
     data: bytes
 
 

@@ -122,7 +122,7 @@ def _plane(scope: Scope) -> tuple[Property, ...]:
             "plane",
             ("position", _XYZ, [4.0, 20.0, 30.0], [2.0, 10.0, 11.0]),
             ("normal", _XYZ, [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]),
-            ("thickness", Number(0, 1e9), 3.0, 5.0),
+            ("thickness", Number(1, 1e9), 3.0, 5.0),
         ),
         *_rows(scope, ("locked_data_level", OrNull(Number(0, 64, integer=True)), 0, None)),
     )

@@ -48,10 +48,11 @@ TRANSITIONS: dict[tuple[SessionState, str], SessionState] = {
 
 
 @dataclass(frozen=True, slots=True)
-class AckTimedOut:
-    """No ack came for these intents in time; the peer still answers pings."""
+class Unanswered:
+    """No ack comes for these intents; the peer still answers pings."""
 
     intents: tuple[int, ...]
+    reason: str = "the server did not answer in time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class SessionClosed:
     message: str
 
 
-SessionEvent = m.ServerMessage | m.ClientMessage | AckTimedOut | RoundTrip | SessionClosed
+SessionEvent = m.ServerMessage | m.ClientMessage | Unanswered | RoundTrip | SessionClosed
 
 
 class _Session:
@@ -178,8 +179,15 @@ class ClientSession(_Session):
         """Queue an intent, command or input event and wait for its ack."""
         if self.state is not SessionState.OPEN:
             raise ProtocolError("intents can be sent only in an open session", code="session.not_open")
+        text = m.encode(message)
+        if len(text.encode()) > m.MAX_MESSAGE_BYTES:
+            # The server would close the connection, and after the next one be sent the same again.
+            self._events.append(
+                Unanswered((message.intent,), f"more than {m.MAX_MESSAGE_BYTES >> 20} MiB in one message")
+            )
+            return
         self._unacked[message.intent] = now_s
-        self._send(message)
+        self._outgoing.append(text)
 
     def receive_data(self, text: str | bytes, now_s: float) -> None:
         """Take in one message of the server."""
@@ -208,7 +216,7 @@ class ClientSession(_Session):
         if late and not self.closed:
             for intent in late:
                 del self._unacked[intent]
-            self._events.append(AckTimedOut(late))
+            self._events.append(Unanswered(late))
 
     def _forgive(self, late_s: float, now_s: float) -> None:
         super()._forgive(late_s, now_s)

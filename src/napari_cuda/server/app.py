@@ -102,14 +102,14 @@ class Server:
             parts.callback(canvas.close)
             # The bridge comes before the data, the data before the port: nobody sees half a scene.
             bridge = SceneBridge(self.viewer, on_change=self._wake)
-            commands = Commands(self.viewer, bridge.layer)
-            LayerCommands(commands, bridge)
             files = SessionFiles(self.config.upload_limit_mb * 1_000_000)
             parts.callback(files.close)
             jobs = Jobs(self._post, self._tell)
             parts.callback(jobs.close)
+            commands = Commands(self.viewer, bridge.layer, jobs)
+            LayerCommands(commands, bridge)
             roots = ServedRoots(self.config.roots, files.path)
-            register_data_commands(commands, bridge, jobs, roots, files)
+            register_data_commands(commands, bridge, roots, files)
             for path in paths:
                 open_path(self.viewer, path, roots)
             hub = StreamHub(

@@ -12,7 +12,7 @@ from napari.components import ViewerModel
 
 from napari_cuda.server.app import Server
 from napari_cuda.server.config import ServerConfig
-from napari_cuda.server.render.napari_adapter import initialise_napari
+from napari_cuda.server.render.napari_model import initialise_napari
 
 
 def serve(

@@ -28,9 +28,11 @@ class Desk:
 
     def __init__(self) -> None:
         self.said: list[str] = []
+        self.sent: list[m.Intent] = []
         self.banner: str | None = None
         self.renewals = 0
         self.layers_missing = 0
+        self.broken = False
         self.layers_before: list[tuple[int, LoopPhase]] = []
         self.pixels: list[str] = []
         self.state = ClientLoopState()
@@ -61,13 +63,15 @@ class Desk:
         self.layers_missing -= 1
 
     def handle(self, message: object) -> None:
+        if self.broken:
+            raise IndexError("index 3 is out of bounds")
         if isinstance(message, m.SceneSnapshot):
             self.state.control.begin(message)
         if isinstance(message, m.SceneResumed):
             self.state.control.revision = message.revision
 
     def flush(self) -> None:
-        self.state.control.take_intents()
+        self.sent += self.state.control.take_intents()
 
     # the receiver
     def is_since(self, epoch: int, lost_s: float) -> bool:
@@ -248,3 +252,42 @@ def test_a_scene_is_there_when_its_last_layer_is_each_added_in_a_turn_of_its_own
     assert desk.layers_before[:3] == [(missing, LoopPhase.SYNCING) for missing in (3, 2, 1)]
     assert desk.state.phase is LoopPhase.STREAMING
     assert not desk.busy
+
+
+def asked_for_snapshots(desk: Desk) -> int:
+    return sum(isinstance(intent, m.Command) and intent.name == "scene.snapshot" for intent in desk.sent)
+
+
+def test_a_message_that_cannot_be_shown_is_mended_by_a_snapshot_and_that_not_all_the_time(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = 100.0
+    monkeypatch.setattr(link_module.time, "perf_counter", lambda: now_s)
+    zoomed = m.CameraUpdate(6, {"zoom": 2})
+    desk.broken = True
+    desk.happen(zoomed)
+    assert desk.said == ["CameraUpdate could not be shown: index 3 is out of bounds"]
+    assert asked_for_snapshots(desk) == 1
+    # One that cannot be shown either would not be better the next time.
+    desk.happen(SNAPSHOT)
+    assert asked_for_snapshots(desk) == 1
+    desk.happen(zoomed)
+    desk.broken = False
+    desk.happen(zoomed)
+    assert asked_for_snapshots(desk) == 1
+    now_s += link_module.HEAL_EVERY_S
+    desk.happen(zoomed)
+    desk.happen(SNAPSHOT)
+    now_s += link_module.HEAL_EVERY_S
+    desk.happen(zoomed)
+    assert asked_for_snapshots(desk) == 2
+
+
+def test_what_fails_to_hear_of_a_message_loses_nothing_that_follows(desk: Desk) -> None:
+    def fail(_event: object) -> None:
+        raise KeyError("download")
+
+    desk.link.on_shown = desk.link.on_job = fail
+    desk.happen(LOST, FIRST, m.JobUpdate("J1", 1, "saving"), SNAPSHOT)
+    assert desk.state.phase is LoopPhase.STREAMING
+    assert "JobUpdate could not be shown: 'download'" in desk.said

@@ -11,12 +11,12 @@ from napari_cuda.protocol import messages as m
 from napari_cuda.protocol import session as s
 from napari_cuda.protocol.errors import ProtocolError
 from napari_cuda.protocol.session import (
-    AckTimedOut,
     ClientSession,
     RoundTrip,
     ServerSession,
     SessionClosed,
     SessionState,
+    Unanswered,
 )
 
 HELLO = m.Hello([m.PROTOCOL_VERSION], "test")
@@ -350,6 +350,14 @@ def test_next_tick_is_never_later_than_the_end_of_patience() -> None:
     assert session.next_tick_s() == s.SERVER_SILENCE_S
 
 
+def test_what_no_server_takes_is_not_sent() -> None:
+    session = open_client()
+    session.send(m.LayerIntent(1, "L1", {"name": "ä" * (m.MAX_MESSAGE_BYTES // 2)}), 0.0)
+    session.send(m.CameraIntent(2, {"zoom": 1.0}), 0.0)
+    assert session.events_received() == [Unanswered((1,), "more than 1 MiB in one message")]
+    assert [m.decode_client(text) for text in session.data_to_send()] == [m.CameraIntent(2, {"zoom": 1.0})]
+
+
 def test_intents_without_an_ack_are_reported_once_each() -> None:
     session = open_client()
 
@@ -365,10 +373,10 @@ def test_intents_without_an_ack_are_reported_once_each() -> None:
     wait(session, s.ACK_TIMEOUT_S - 0.01)
     assert session.events_received() == []
     session.tick(s.ACK_TIMEOUT_S)
-    assert session.events_received() == [AckTimedOut((2,))]
+    assert session.events_received() == [Unanswered((2,))]
     hear(m.Pong(0), s.ACK_TIMEOUT_S + 4.0)
     session.tick(s.ACK_TIMEOUT_S + 4.0)
-    assert session.events_received() == [AckTimedOut((3,))]
+    assert session.events_received() == [Unanswered((3,))]
     hear(m.Ack(4, 6), 20.0)
     session.events_received()
     wait(session, 24.0)

@@ -237,9 +237,10 @@ class ControlStateContext:
         # What is left are commands, and properties that were set anew meanwhile.
         return restores + [Restore("", {}, (reason,)) for (target, _), reason in reasons.items() if not target]
 
-    def timed_out(self, intents: Iterable[int]) -> list[Restore]:
-        """Give up on intents that nobody acknowledged."""
+    def unanswered(self, intents: Iterable[int], reason: str) -> list[Restore]:
+        """Give up on intents that nobody acknowledges."""
         late = set(intents)
+        commanded = any(isinstance(self._unacked.get(number), m.Command) for number in late)
         self._unacked = {number: intent for number, intent in self._unacked.items() if number not in late}
         restored: dict[str, m.Values] = {}
         for (target, name), pending in list(self._pending.items()):
@@ -247,7 +248,8 @@ class ControlStateContext:
                 del self._pending[target, name]
                 known = self._mirror.get(target, {})
                 restored.setdefault(target, {}).update({name: known[name]} if name in known else {})
-        return [Restore(target, values, ("the server did not answer in time",)) for target, values in restored.items()]
+        restores = [Restore(target, values, (reason,)) for target, values in restored.items()]
+        return restores or ([Restore("", {}, (reason,))] if commanded else [])
 
     # --- synchronisation ----------------------------------------------------------------
 

@@ -197,7 +197,9 @@ class CursorMirror:
                     world=world,
                 )
             )
-            if not self._host.wait_until(lambda: self._values[number] is not None, LONGEST_ANSWER_S):
+            # A question is not asked again on the next connection.
+            self._host.wait_until(lambda: bool(self._values[number]) or not self._control.ready, LONGEST_ANSWER_S)
+            if self._values[number] is None:
                 raise ConnectError(f"the server did not say what is at {_floats(position)}")
             return from_wire(self._values[number].value)
         finally:

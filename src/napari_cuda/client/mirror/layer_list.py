@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -82,6 +82,8 @@ class LayerListMirror:
         self._links: list[list[str]] = []
         self._coming: deque[m.LayerState] = deque()
         """Of the snapshot, and not here yet. Bound: the layers that there are."""
+        self._batch = ExitStack()
+        """Open while many layers come: napari's canvas looks at all of them after each else."""
         self._link_here = viewer.layers.link_layers
         self._unlink_here = viewer.layers.unlink_layers
         self._insert_here = viewer.layers.insert
@@ -97,16 +99,21 @@ class LayerListMirror:
 
     def begin(self, states: list[m.LayerState]) -> None:
         """Show these layers and no others: the first of them now, the others by `add_next`."""
-        for layer in list(self._viewer.layers):
-            self._viewer.layers.remove(layer)
+        self._batch.close()
+        layers = self._viewer.layers
+        if len(layers) + len(states) > LAYERS_AT_ONCE:
+            self._batch.enter_context(layers.batched_update())
+        for layer in list(layers):
+            layers.remove(layer)
         self._layers.clear()
         self._removed.clear()
         self._created.clear()
         self._links = []
         self._coming = deque(states)
         for _ in states[:LAYERS_AT_ONCE]:
-            self._add(self._coming.popleft())
-        self._show_if_all_are_here()
+            self.add_next()
+        if not states:
+            self._show_if_all_are_here()
 
     @property
     def coming(self) -> bool:
@@ -115,13 +122,17 @@ class LayerListMirror:
 
     def add_next(self) -> None:
         """Add one layer of those that `begin` left for later."""
-        self._add(self._coming.popleft())
-        self._show_if_all_are_here()
+        state = self._coming.popleft()
+        try:
+            self._add(state)
+        finally:
+            self._show_if_all_are_here()
 
     def _show_if_all_are_here(self) -> None:
         if not self._coming:
             self._show_names()
             self.show()
+            self._batch.close()
 
     def update(self, update: m.SceneUpdate) -> None:
         """Follow what was added, removed, reordered or selected."""
@@ -166,9 +177,9 @@ class LayerListMirror:
         if "name" in values:
             self._show_names()
 
-    def settled(self, number: int) -> None:
+    def settled(self, number: int) -> bool:
         """The server carried out what was asked up to `number`: what it did not remove comes back, what it
-        did not make goes."""
+        did not make goes. True if there was any."""
         unmade = [layer_id for layer_id, asked in self._created.items() if asked <= number]
         for layer_id in unmade:
             del self._created[layer_id]
@@ -184,6 +195,7 @@ class LayerListMirror:
             self._viewer.layers.append(layer)
         if refused or unmade:
             self.show()
+        return bool(refused or unmade)
 
     def show(self) -> None:
         """Show the order and the selection that the server told, but for what the user set since."""
@@ -241,8 +253,8 @@ class LayerListMirror:
 
     def _add(self, state: m.LayerState) -> None:
         layer: Any = remote_layers.build(state)
-        self._layers[state.spec.layer] = layer
         self._viewer.add_layer(layer)
+        self._layers[state.spec.layer] = layer
         layer.attach(self._on_set, self._on_command, self._owner.showing)
 
     # --- from the user ------------------------------------------------------------------
@@ -321,7 +333,7 @@ class LayerListMirror:
         created = creation(layer, index)
         number = self._owner.command("layer.create", **msgspec.to_builtins(created))
         if not number:
-            raise CommandError("there is no connection yet")
+            raise CommandError("there is no session")
         layer_id = created.state.spec.layer
         self._created[layer_id] = number
         self._layers[layer_id] = layer

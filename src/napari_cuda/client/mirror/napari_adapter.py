@@ -31,6 +31,7 @@ PRIVATE_NAMES: tuple[tuple[Any, str], ...] = (
     *((cls, "_get_layer_slicing_state") for cls in (Image, Labels, Points, Shapes, Surface, Tracks, Vectors)),
     *((cls, "_extent_data") for cls in (Image, Labels, Points, Shapes, Surface, Tracks, Vectors)),
     *((cls, "_extent_data_augmented") for cls in (Image, Labels, Points, Shapes, Surface, Tracks, Vectors)),
+    (Layer, "_update_draw"),
     *((cls, "_update_thumbnail") for cls in (Image, Labels, Points, Shapes, Surface, Tracks, Vectors)),
     *((cls, "_drag_modes") for cls in (Image, Labels, Points, Shapes, Surface, Tracks, Vectors)),
     *((cls, "_move_modes") for cls in (Image, Labels, Points, Shapes, Surface, Tracks, Vectors)),
@@ -63,6 +64,8 @@ class NoLocalData:
 
     remote_extent: npt.NDArray[np.float64] | None
     remote_kind: str
+    _view: dict[str, Any] | None = None
+    _corner_pixels: npt.NDArray[np.int_]
 
     def _get_layer_slicing_state(self, data: Any, cache: bool) -> Any:
         state = super()._get_layer_slicing_state(data, cache)  # type: ignore[misc]
@@ -100,6 +103,23 @@ class NoLocalData:
                 # They are tools too, and draw on the data.
                 self._overlays[name].enabled = False  # type: ignore[attr-defined]
         return mode
+
+    def _update_draw(self, **view: Any) -> None:
+        """The canvas tells each layer what of it is seen, at every draw: only slicing needs that, and who asks."""
+        self.scale_factor = view["scale_factor"]
+        self._view = view
+
+    @property
+    def corner_pixels(self) -> npt.NDArray[np.int_]:
+        """napari's: the corners of what of the data is seen, (2, ndim)."""
+        view, self._view = self._view, None
+        if view is not None:
+            super()._update_draw(**view)  # type: ignore[misc]
+        return self._corner_pixels
+
+    @corner_pixels.setter
+    def corner_pixels(self, corners: npt.NDArray[np.int_]) -> None:
+        self._corner_pixels = corners
 
     def _update_thumbnail(self) -> None:
         """Thumbnails come from the server."""

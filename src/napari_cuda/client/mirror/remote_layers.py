@@ -25,6 +25,7 @@ from napari_cuda.client.mirror.napari_adapter import (
 )
 from napari_cuda.client.mirror.remote_tools import RemoteTools, bind_remote_keys, tool_members
 from napari_cuda.evented_parts import watch_parts
+from napari_cuda.layer_state import check_placement
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.errors import DataError, PropertyError
 from napari_cuda.protocol.layer_rows import PLACEMENT
@@ -124,9 +125,27 @@ class RemoteLayer(RemoteTools, NoLocalData):
             self.command("layer.reset_contrast_limits_range", to_limits=True)
             return
         self._autoscaled &= row.name != "contrast_limits"
-        with self.applying(), self.consequences() if row.name in PLACEMENT else nullcontext():
-            base.__set__(self, value)
+        with self.applying():
+            if row.name in PLACEMENT:
+                self._place(base, row, value)
+            else:
+                base.__set__(self, value)
         self._tell(row)
+
+    def _place(self, base: property, row: Property, value: Any) -> None:
+        """Set where the layer is. ValueError, and it stays where it was, if it cannot be there.
+
+        napari would take a matrix of another size, and raise in every draw from then on.
+        """
+        layer: Any = self
+        before = base.__get__(self)
+        with self.consequences():
+            try:
+                base.__set__(self, value)
+                check_placement(layer, row.name, conversion.read(self, row))
+            except BaseException:
+                base.__set__(self, before)
+                raise
 
     def _are_limits(self, value: Any) -> bool:
         return list(value) == list(self.contrast_limits)  # type: ignore[attr-defined]

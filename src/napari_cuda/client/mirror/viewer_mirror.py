@@ -15,16 +15,17 @@ from napari.layers import Layer
 from napari_cuda import conversion
 from napari_cuda.client.control.cadence import INTERVAL_S, Cadence
 from napari_cuda.client.control.control_state import LAYER_PREFIX, Restore
-from napari_cuda.client.loop_state import ClientLoopState
+from napari_cuda.client.loop_state import ClientLoopState, LoopPhase
 from napari_cuda.client.mirror.layer_list import LayerListMirror
 from napari_cuda.client.mirror.napari_adapter import set_canvas_theme
 from napari_cuda.client.mirror.remote_layers import RemoteLayer
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.commands import check_command
+from napari_cuda.protocol.layer_rows import PLACEMENT
 from napari_cuda.protocol.packet import CameraPose
 from napari_cuda.protocol.properties import scope_properties
 from napari_cuda.protocol.property import Scope
-from napari_cuda.protocol.session import AckTimedOut, SessionEvent
+from napari_cuda.protocol.session import SessionEvent, Unanswered
 from napari_cuda.protocol.wire_types import Wire
 from napari_cuda.view import View
 
@@ -66,6 +67,7 @@ class ViewerMirror:
     ) -> None:
         self._viewer = viewer
         self.view = View.of(viewer)
+        self._state = state
         self._control = state.control
         self._host = host
         self._send = send
@@ -106,10 +108,10 @@ class ViewerMirror:
                         self._follow(update)
                 case m.Ack():
                     self._restore(self._control.acked(message))
-                    self._layers.settled(message.intent)
-                case AckTimedOut(intents):
-                    self._restore(self._control.timed_out(intents))
-                    self._layers.settled(max(intents))
+                    self._settle(message.intent)
+                case Unanswered(intents, reason):
+                    self._restore(self._control.unanswered(intents, reason))
+                    self._settle(max(intents))
                 case m.Error(_, text):
                     self._host.notify(text)
                 case m.Status(text):
@@ -214,9 +216,10 @@ class ViewerMirror:
         """Return (height, width) in world units of what the layers fill; (1, 1) if nothing."""
         if not self._viewer.layers:
             return 1.0, 1.0
-        extent = self._viewer.layers.extent
-        size = (extent.world[1] - extent.world[0] + extent.step)[list(self._viewer.dims.displayed)]
-        height, width = np.nan_to_num(size[-2:], nan=1.0)
+        # Of dims, not of the layers: those may have other dimensions while layers come and go.
+        dims = self._viewer.dims
+        ranges = [dims.range[axis] for axis in dims.displayed[-2:]]
+        height, width = np.nan_to_num([found.stop - found.start + found.step for found in ranges], nan=1.0)
         return max(float(height), 1e-9), max(float(width), 1e-9)
 
     def _begin(self, snapshot: m.SceneSnapshot) -> None:
@@ -265,6 +268,10 @@ class ViewerMirror:
             if conversion.read(root, row) != known[name]:
                 conversion.write(root, row, known[name])
 
+    def _settle(self, number: int) -> None:
+        if self._layers.settled(number):
+            self._keep_model()
+
     def _restore(self, restores: Iterable[Restore]) -> None:
         for restore in restores:
             for reason in restore.reasons:
@@ -273,6 +280,8 @@ class ViewerMirror:
                 self._layers.show()
             elif restore.target.startswith(LAYER_PREFIX):
                 self._layers.restore_layer(restore.target.removeprefix(LAYER_PREFIX), restore.values)
+                if not PLACEMENT.isdisjoint(restore.values):
+                    self._keep_model()
             elif restore.target:
                 if restore.target == Scope.VIEW:
                     self._show(Scope.VIEW, self.view, restore.values)
@@ -283,10 +292,11 @@ class ViewerMirror:
     def command(self, name: str, **args: Wire) -> int:
         """Ask the server to do something, after all that was set before; return the number of the request.
 
-        CommandError if the table has no such command. 0, and nothing is asked, before there is a scene.
+        CommandError if the table has no such command. 0, and nothing is asked, before there is a scene and
+        after the end of the session.
         """
         check_command(name, args)
-        if not self._control.begun:
+        if not self._control.begun or self._state.phase is LoopPhase.STOPPED:
             return 0
         number = self._control.command(name, args)
         self.flush()

@@ -78,7 +78,7 @@ class DataActions:
 
         def chosen() -> None:
             choice = dialog.choice()
-            self._data.open(choice.paths, stack=choice.stack, plugin=choice.plugin)
+            self._open(choice.paths, choice.stack, choice.plugin)
 
         self._show(dialog, chosen)
 
@@ -113,7 +113,7 @@ class DataActions:
     def send(self, sources: Sequence[Path], *, stack: bool = False) -> None:
         """Send local files and folders to the server, and open them there; errors are told to the user."""
         try:
-            self._data.upload(sources, lambda paths: self._data.open(paths, stack=stack))
+            self._data.upload(sources, lambda paths: self._open(paths, stack))
         except OSError as error:
             self._notify(f"Nothing was sent: {error}")
 
@@ -127,13 +127,16 @@ class DataActions:
         there += [url.toString() for url in urls if not url.isLocalFile()]
         if there:
             # A path that only the server has, or an address: it says what is wrong with it.
-            self._data.open(there, stack=stack)
+            self._open(there, stack)
         if here:
             self._ask_to_send(here, stack)
 
     def _open_names(self, names: Sequence[str], stack: bool = False, **_options: Any) -> None:
         """What napari's own parts ask the window to open, by name."""
-        self._data.open([str(name) for name in names], stack=bool(stack))
+        self._open([str(name) for name in names], bool(stack))
+
+    def _open(self, paths: Sequence[str], stack: bool, plugin: str = "") -> None:
+        self._try(lambda: self._data.open(paths, stack=stack, plugin=plugin))
 
     def _ask_to_send(self, sources: list[Path], stack: bool) -> None:
         first = sources[0].name + (f" and {len(sources) - 1} more" if len(sources) > 1 else "")
@@ -160,11 +163,11 @@ class DataActions:
         def chosen() -> None:
             choice = dialog.choice()
             if choice.path:
-                self._data.save(choice.path, ids, plugin=choice.plugin, overwrite=choice.overwrite)
+                self._try(lambda: self._data.save(choice.path, ids, plugin=choice.plugin, overwrite=choice.overwrite))
                 return
             target, _ = QFileDialog.getSaveFileName(self._window, "Save on this computer", dialog.file_name())
             if target:
-                self._data.save_here(Path(target), ids, plugin=choice.plugin)
+                self._try(lambda: self._data.save_here(Path(target), ids, plugin=choice.plugin))
 
         self._show(dialog, chosen)
 
@@ -182,8 +185,12 @@ class DataActions:
         dialog.open()
 
     def _errand(self, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
+        self._try(lambda: self._data.errands.run("files", work, done, self._notify_of))
+
+    def _try(self, ask: Callable[[], object]) -> None:
+        """Ask for something; the user is told why it cannot be: what is raised in a slot of Qt's would abort it."""
         try:
-            self._data.errands.run("files", work, done, lambda error: self._notify_of(error))
+            ask()
         except NapariCudaError as error:
             self._notify_of(error)
 

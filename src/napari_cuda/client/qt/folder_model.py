@@ -101,7 +101,9 @@ class FolderModel(QAbstractTableModel):
             self._next()
             return
         self._search, self._path, self._total = search, page.path, page.total
-        if page.offset == 0:
+        if page.offset and not page.entries:
+            self._total = len(self._entries)  # the folder has become shorter
+        elif page.offset == 0:
             self.beginResetModel()
             self._entries = list(page.entries)
             self.endResetModel()
@@ -156,8 +158,14 @@ class FolderModel(QAbstractTableModel):
 def _cells(entry: Entry) -> tuple[str, str, str, str]:
     name = entry.name if entry.kind == "file" else f"{entry.name}/"
     size = size_text(entry.size_bytes) if entry.kind == "file" else ""
-    changed = datetime.fromtimestamp(entry.modified_s).strftime("%Y-%m-%d %H:%M")
-    return name, size, KINDS[entry.kind], changed
+    return name, size, KINDS[entry.kind], _date_text(entry.modified_s)
+
+
+def _date_text(modified_s: float) -> str:
+    try:
+        return datetime.fromtimestamp(modified_s).strftime("%Y-%m-%d %H:%M")
+    except (ValueError, OverflowError, OSError):
+        return ""  # a file system may say anything
 
 
 def size_text(size_bytes: float) -> str:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import napari
+import numpy as np
 from napari._app_model import get_app_model
 from napari._app_model.actions._layerlist_context_actions import LAYERLIST_CONTEXT_ACTIONS
 from napari._vispy.layers.base import VispyBaseLayer
@@ -50,6 +50,7 @@ PRIVATE_NAMES = (
     "viewer.window._qt_viewer._welcome_widget._label",
     "viewer.window._qt_viewer._open_from_list_of_urls_data",
     "viewer.window._qt_viewer._qt_open",
+    "viewer.window._qt_viewer._update_camera_depth",
     "viewer.dims._play_ready",
     "napari._app_model:get_app_model",
     "napari._app_model.actions._layerlist_context_actions:LAYERLIST_CONTEXT_ACTIONS",
@@ -58,6 +59,7 @@ PRIVATE_NAMES = (
     "napari._vispy.layers.base:VispyBaseLayer._on_data_change",
     "napari._vispy.layers.base:VispyBaseLayer._on_blending_change",
     "napari._vispy.layers.base:VispyBaseLayer._on_matrix_change",
+    "napari._vispy.layers.base:VispyBaseLayer._master_transform",
     "napari._vispy.layers.base:VispyBaseLayer.reset",
 )
 
@@ -98,6 +100,7 @@ class CanvasAdapter:
         events.draw.connect(self._before_draw, position="first")
         events.draw.connect(self._after_draw, position="last")
         events.resize.connect(self._resized, position="last")
+        fit_depth_after_dims(viewer)
         self._canvas.native.frameSwapped.connect(self._swapped)
         self._node = VideoNode(self._paint_video, parent=self._scene_canvas.scene)
         self._whole_order = self._scene_canvas._generate_draw_order
@@ -306,8 +309,28 @@ class NullVispyLayer(VispyBaseLayer):
         # As napari's own visuals do: the displayed axes may be others now.
         self._on_matrix_change()
 
+    def _on_matrix_change(self) -> None:
+        try:
+            super()._on_matrix_change()
+        except np.linalg.LinAlgError:
+            # A layer seen edge-on has no place on the screen, which is no reason to break the window's events.
+            self._master_transform.matrix = np.eye(4)
+
     def _on_blending_change(self, event: object = None) -> None:
         """Nothing to blend: an empty node has no OpenGL state."""
+
+
+def fit_depth_after_dims(viewer: napari.Viewer) -> None:
+    """Have a window fit the depth of its 3D camera to the layers once dims are those of the layers.
+
+    napari calls callbacks of its own modules first, and those of a viewer class of ours after them: the depth
+    would be looked for in dimensions that went with a layer, which raises. The window's layer list would then
+    not hear of the removal, and Qt draw what is not there.
+    """
+    depth = viewer.window._qt_viewer._update_camera_depth
+    for event in (viewer.layers.events.inserted, viewer.layers.events.removed):
+        event.disconnect(depth)
+        event.connect(lambda: depth(), position="last")
 
 
 def register_null_visuals(layer_classes: Iterable[type[Layer]]) -> None:
@@ -355,16 +378,14 @@ def set_welcome_text(viewer: napari.Viewer, text: str) -> None:
         log.debug("the window was destroyed before its welcome screen was changed")
 
 
-_replaced: WeakKeyDictionary[Any, Mapping[str, Callable[[], object]]] = WeakKeyDictionary()
-"""What commands of napari's menus do in some windows."""
-
-
 def replace_commands(viewer: napari.Viewer, replacements: Mapping[str, Callable[[], object]]) -> None:
     """Have commands of napari's menus, by id, do something else while this viewer's window is the current one.
 
     The commands are the process's: in all other windows they do what they did.
     """
-    _replaced[viewer.window] = {**_replaced.get(viewer.window, {}), **replacements}
+    window: Any = viewer.window
+    # Kept by the window itself: they hold it, and a table of all windows would keep it for ever.
+    window.replaced_commands = {**getattr(window, "replaced_commands", {}), **replacements}
     app = get_app_model()
     for command_id in replacements:
         before = app.commands[command_id]
@@ -382,7 +403,7 @@ class _Dispatch:
 
     def __call__(self) -> object:
         viewer = napari.current_viewer()
-        own = _replaced.get(viewer.window, {}).get(self._id) if viewer is not None else None
+        own = getattr(viewer.window, "replaced_commands", {}).get(self._id) if viewer is not None else None
         return own() if own is not None else self._before.run_injected()
 
 

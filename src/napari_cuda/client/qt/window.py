@@ -107,12 +107,8 @@ class QtHost:
 
     def call_at(self, due_s: float, call: Callable[[], None]) -> None:
         """Run `call` at `due_s`, unless the window is closed by then."""
-
-        def call_if_open() -> None:
-            if not self._closed:
-                call()
-
-        QTimer.singleShot(math.ceil(1e3 * max(0.0, due_s - time.perf_counter())), call_if_open)
+        # By the proxy: what is raised in a timer's slot would abort the process.
+        QTimer.singleShot(math.ceil(1e3 * max(0.0, due_s - time.perf_counter())), lambda: self._calls.post(call))
 
     def request_draw(self) -> bool:
         """Have the canvas drawn; a window that shows nothing has nothing to draw on."""
@@ -136,10 +132,11 @@ class QtHost:
             show_warning(text)
 
     def wait_until(self, done: Callable[[], bool], timeout_s: float) -> bool:
-        """Run Qt's events until `done()`; False if it did not become so in time."""
+        """Run Qt's events until `done()`, those that wait in any case; False if it did not become so in time."""
         until_s = time.monotonic() + timeout_s
         # Not QApplication.processEvents: each call of PySide6 6.12's loses a reference to None.
         events = QEventLoop()
+        events.processEvents(QEventLoop.ProcessEventsFlag.AllEvents)
         tick = QTimer()
         tick.start(10)
         while not done():

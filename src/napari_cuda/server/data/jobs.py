@@ -72,18 +72,19 @@ class Jobs:
         """Job → whose it is, and how it stands; running ones and the last MOST_ENDED."""
         self._ended: deque[str] = deque()
 
-    def start(self, viewer: str, intent: int, title: str, work: Work) -> None:
-        """Begin a job for the command `intent` of a viewer."""
+    def start(self, viewer: str, intent: int, title: str, work: Work) -> bool:
+        """Begin a job for the command `intent` (0: none) of a viewer; False if too many run, which it is told."""
         name = f"J{secrets.token_hex(4)}"
         self._known[name] = (viewer, m.JobUpdate(name, intent, title))
         if len(self._running) >= MOST_JOBS:
             self._end(name, "failed", f"{title}: {MOST_JOBS} jobs are running already; try again when one has ended")
-            return
+            return False
         job = Job(lambda fraction: self._post(lambda: self._update(name, fraction=fraction)))
         worker = Worker(f"job-{name}", lambda _stop: self._run(name, job, work), wake=job.cancelled.set)
         self._running[name] = (job, worker)
         self._update(name)
         worker.start()
+        return True
 
     def cancel(self, viewer: str, name: str) -> None:
         """Give a job up. What a plugin is in the middle of goes on unseen; nothing comes of it."""

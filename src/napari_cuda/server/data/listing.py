@@ -23,8 +23,9 @@ LOOKED_INTO = 32
 def list_folder(roots: ServedRoots, path: str, search: str = "", offset: int = 0) -> FolderPage:
     """Return a page of a folder's entries, folders first, then by name as people count; "" lists the roots.
 
-    Any thread. `search` keeps the names that have it in them, whatever the case. Hidden files, and links
-    that lead out of the roots, are left out. DataError in one line if the folder cannot be listed.
+    Any thread. `search` keeps the names that have it in them, whatever the case. Left out are hidden files,
+    links that lead out of the roots, and names that are no text. DataError in one line if the folder cannot
+    be listed.
     """
     if not path:
         places = [_entry(place) for place in roots.places]
@@ -39,6 +40,7 @@ def list_folder(roots: ServedRoots, path: str, search: str = "", offset: int = 0
                 (not item.is_dir(), _natural(item.name), item.name)
                 for item in islice(scan, MOST_SEEN)
                 if not item.name.startswith(".")
+                and _can_be_told(item.name)
                 and wanted in item.name.casefold()
                 and (not item.is_symlink() or roots.holds(folder / item.name))
             ]
@@ -49,6 +51,20 @@ def list_folder(roots: ServedRoots, path: str, search: str = "", offset: int = 0
     entries = [_entry(folder / name) for name in names[offset : offset + PAGE_ENTRIES]]
     parent = str(folder.parent) if folder.parent != folder and folder not in roots.places else ""
     return FolderPage(str(folder), parent, [entry for entry in entries if entry is not None], offset, len(names))
+
+
+def is_zarr(folder: Path) -> bool:
+    """Return whether a folder is a Zarr group or array."""
+    return any((folder / mark).is_file() for mark in ZARR_MARKS)
+
+
+def _can_be_told(name: str) -> bool:
+    """Return whether JSON can hold a file's name: not if its bytes are no UTF-8."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
@@ -70,7 +86,7 @@ def _entry(path: Path) -> Entry | None:
 
 def _folder_kind(path: Path) -> EntryKind:
     try:
-        if any((path / mark).is_file() for mark in ZARR_MARKS):
+        if is_zarr(path):
             return "zarr"
         with os.scandir(path) as scan:
             files = [item.name.lower() for item in islice(scan, LOOKED_INTO) if not item.name.startswith(".")]

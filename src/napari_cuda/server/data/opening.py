@@ -12,6 +12,7 @@ from napari.layers import Layer
 from napari.plugins.utils import get_preferred_reader
 from npe2 import PluginManager
 
+from napari_cuda.layer_state import check_drawable
 from napari_cuda.protocol.errors import DataError
 from napari_cuda.server.data.roots import ServedRoots
 from napari_cuda.server.data.samples import SAMPLES
@@ -61,7 +62,7 @@ def read_layers(request: OpenRequest, roots: ServedRoots) -> list[Layer]:
             if paths[0].startswith(SAMPLE_PREFIX):
                 _open_sample(catch, paths[0].removeprefix(SAMPLE_PREFIX))
             else:
-                _open_files(catch, [roots.resolve(path) for path in paths], request)
+                _open_files(catch, [_no_script(roots.resolve(path)) for path in paths], request)
         except DataError:
             raise
         except Exception as error:  # reader plugins raise anything
@@ -70,6 +71,11 @@ def read_layers(request: OpenRequest, roots: ServedRoots) -> list[Layer]:
         if len(catch.layers) == before:
             raise DataError(f"cannot open {name}: no layer came of it")
     layers = list(catch.layers)
+    for layer in layers:
+        try:
+            check_drawable(layer)
+        except ValueError as error:
+            raise DataError(f"cannot open {request.paths[0]}: {error}") from None
     catch.layers.clear()
     return layers
 
@@ -79,6 +85,13 @@ def readers_of(path: str) -> dict[str, str]:
     plugins = PluginManager.instance()
     readers = {reader.plugin_name: reader for reader in plugins.iter_compatible_readers([path])}
     return {name: plugins.get_manifest(reader.command).display_name for name, reader in readers.items()}
+
+
+def _no_script(path: str) -> str:
+    """Return the path; DataError if napari's own reader would run what is in it, with all that the server may do."""
+    if path.lower().endswith(".py"):
+        raise DataError(f"{path} is a Python script, and the server runs none: run it where the window is")
+    return path
 
 
 def _open_files(viewer: ViewerModel, paths: list[str], request: OpenRequest) -> None:

@@ -37,7 +37,7 @@ class ServedRoots:
                 raise DataError(f"{path} is outside the served roots: remote stores are not served with --root")
             return path
         resolved, exists = _follow(path)
-        self._confine(path, resolved)
+        self._confine(path, resolved, self._allowed)
         if not exists:
             raise DataError(f"{path} does not exist on the server")
         return str(resolved)
@@ -49,19 +49,25 @@ class ServedRoots:
         if not Path(path).expanduser().is_absolute():
             raise DataError(f"{path!r} is not a whole path: begin it with one of the served folders")
         resolved, _ = _follow(path)
-        self._confine(path, resolved)
+        # Its folder: a root itself is not replaced by what is saved. Nor goes anything among what clients sent.
+        self._confine(path, resolved.parent, self._roots)
+        if not resolved.name:
+            raise DataError(f"{path} is no file: add a name")
         if not resolved.parent.is_dir():
             raise DataError(f"there is no folder {Path(path).parent} on the server")
         return resolved
 
     def holds(self, path: Path) -> bool:
         """Return whether a path, symlinks resolved, may be opened."""
-        resolved, _ = _follow(str(path))
+        try:
+            resolved, _ = _follow(str(path))
+        except DataError:
+            return False
         return not self._roots or any(resolved.is_relative_to(root) for root in self._allowed)
 
-    def _confine(self, path: str, resolved: Path) -> None:
+    def _confine(self, path: str, resolved: Path, allowed: tuple[Path, ...]) -> None:
         # Outside first: whoever may not look must not learn what exists.
-        if self._roots and not any(resolved.is_relative_to(root) for root in self._allowed):
+        if self._roots and not any(resolved.is_relative_to(root) for root in allowed):
             roots = ", ".join(str(root) for root in self._roots)
             raise DataError(f"{path} is outside the served roots ({roots}): serve it with --root, or move it there")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import tempfile
 import warnings
 import zipfile
@@ -14,7 +15,9 @@ from napari.layers import Layer
 from napari.plugins.io import save_layers
 from npe2 import PluginManager
 
+from napari_cuda.layer_state import size_bytes
 from napari_cuda.protocol.errors import DataError
+from napari_cuda.server.data.listing import is_zarr
 from napari_cuda.server.data.roots import ServedRoots
 
 log = logging.getLogger(__name__)
@@ -31,12 +34,17 @@ def check_target(path: str, roots: ServedRoots, *, overwrite: bool) -> Path:
 
 
 def write_layers(
-    layers: Sequence[Layer], target: Path, plugin: str, before_moving: Callable[[], None] = lambda: None
+    layers: Sequence[Layer],
+    target: Path,
+    plugin: str,
+    *,
+    overwrite: bool = False,
+    before_moving: Callable[[], None] = lambda: None,
 ) -> list[str]:
     """Write layers to `target` (its suffix chooses the format) and return the paths written. Any thread.
 
-    Written beside it first and moved when whole: what stood there before is lost only then, and not if
-    `before_moving` raises.
+    Written beside it first and moved when whole: what stood there before is lost only then, only with
+    `overwrite`, and not if `before_moving` raises.
     DataError in one line, with the plugin's name if one was asked for.
     """
     with tempfile.TemporaryDirectory(prefix=".napari-cuda-", dir=target.parent, ignore_cleanup_errors=True) as aside:
@@ -48,15 +56,43 @@ def write_layers(
             raise DataError(f"cannot save {target}: {plugin or 'the writer'} wrote nothing")
         before_moving()
         places = [target.parent / item.name for item in written]
+        for place in places:
+            # Not only `target`: a writer may add a suffix.
+            if place.exists() and not overwrite:
+                raise DataError(f"{place} exists already")
         for item, place in zip(written, places, strict=True):
-            if place.is_dir() and not place.is_symlink():
-                place.rename(Path(aside) / f"old-{place.name}")  # a folder cannot be replaced in one step
-            os.replace(item, place)
+            _move(item, place, Path(aside))
     return [str(place) for place in places]
 
 
+def _move(item: Path, place: Path, aside: Path) -> None:
+    """Put what was written in its place: a Zarr in the place of a Zarr, files into a folder beside what is there."""
+    try:
+        if place.is_dir() and not place.is_symlink():
+            if not item.is_dir() or is_zarr(item) != is_zarr(place):
+                raise DataError(f"{place} is a folder of other things: save under another name")
+            if not is_zarr(item):
+                for inner in sorted(item.iterdir()):
+                    _move(inner, place / inner.name, aside)
+                return
+            # A folder cannot be replaced in one step.
+            place.rename(Path(tempfile.mkdtemp(dir=aside)) / place.name)
+        os.replace(item, place)
+    except OSError as error:
+        raise DataError(f"cannot save {place}: {error.strerror or error}") from None
+
+
 def write_one_file(layers: Sequence[Layer], target: Path, plugin: str) -> Path:
-    """Write layers into the empty folder of `target`; return the one file that can be downloaded, a ZIP if need be."""
+    """Write layers into the empty folder of `target`; return the one file that can be downloaded, a ZIP if need be.
+
+    DataError in one line, also if the layers are larger than what is free there: others need that disk.
+    """
+    needed, free = sum(size_bytes(layer) for layer in layers), shutil.disk_usage(target.parent).free
+    if needed > free:
+        raise DataError(
+            f"cannot write {target.name}: it needs up to {needed / 1e9:.1f} GB, and the server has {free / 1e9:.1f} GB "
+            "for downloads: save it on the server"
+        )
     _write(layers, target, plugin)
     written = sorted(target.parent.iterdir())
     if not written:

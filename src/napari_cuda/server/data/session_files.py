@@ -5,7 +5,10 @@ from __future__ import annotations
 import secrets
 import shutil
 import tempfile
+import threading
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from napari_cuda.server.data.uploads import Uploads
@@ -15,27 +18,34 @@ MOST_DOWNLOADS = 8
 
 
 class SessionFiles:
-    """Owner: main thread; `download` from any thread."""
+    """Owner: main thread; `new_folder`, `offer` and `download` from any thread."""
 
     def __init__(self, upload_limit_bytes: int) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="napari-cuda-session-", ignore_cleanup_errors=True)
         self.path = Path(self._folder.name)
         self.uploads = Uploads(self.path / "uploads", upload_limit_bytes)
+        self._lock = threading.Lock()
         self._downloads: OrderedDict[str, Path] = OrderedDict()
 
-    def new_folder(self) -> Path:
-        """Return a folder for files that a client will fetch."""
+    @contextmanager
+    def new_folder(self) -> Iterator[Path]:
+        """Give a folder for files that a client will fetch; nothing is left of it if they do not come about."""
         folder = self.path / "downloads" / secrets.token_hex(8)
         folder.mkdir(parents=True)
-        return folder
+        try:
+            yield folder
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
 
     def offer(self, file: Path) -> str:
         """Let a file of a `new_folder` be fetched; return the key to it."""
         key = secrets.token_hex(16)
-        self._downloads[key] = file
-        while len(self._downloads) > MOST_DOWNLOADS:
-            _, oldest = self._downloads.popitem(last=False)
-            shutil.rmtree(oldest.parent, ignore_errors=True)
+        with self._lock:
+            self._downloads[key] = file
+            while len(self._downloads) > MOST_DOWNLOADS:
+                _, oldest = self._downloads.popitem(last=False)
+                shutil.rmtree(oldest.parent, ignore_errors=True)
         return key
 
     def download(self, key: str) -> Path | None:

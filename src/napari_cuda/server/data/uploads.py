@@ -44,6 +44,7 @@ class Uploads:
         self._limit_bytes = limit_bytes
         self._lock = threading.Lock()
         self._uploads: dict[str, _Upload] = {}
+        self._files: set[Path] = set()
         self._promised_bytes = 0
 
     def begin(self, request: UploadRequest) -> UploadState:
@@ -54,11 +55,15 @@ class Uploads:
             if key not in self._uploads:
                 self._make_room(request)
                 file = self._folder.joinpath(request.group, *parts)
-                if any(upload.file == file for upload in self._uploads.values()):
+                if file in self._files:
                     raise DataError(f"{request.name} was sent already, with other contents")
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.touch()
+                try:
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                    file.touch(exist_ok=False)  # not where a folder is
+                except OSError as error:
+                    raise _not_stored(request, error) from None
                 self._uploads[key] = _Upload(request, file)
+                self._files.add(file)
                 self._promised_bytes += request.size_bytes
                 if request.size_bytes == 0:
                     self._check(key)
@@ -78,7 +83,7 @@ class Uploads:
                         file.write(chunk)
                 except OSError as error:
                     self._drop(key)
-                    raise DataError(f"{upload.request.name} cannot be stored: {error.strerror or error}") from None
+                    raise _not_stored(upload.request, error) from None
                 upload.digest.update(chunk)
                 upload.offset += len(chunk)
                 if upload.complete:
@@ -112,12 +117,17 @@ class Uploads:
     def _drop(self, key: str) -> None:
         upload = self._uploads.pop(key)
         self._promised_bytes -= upload.request.size_bytes
+        self._files.discard(upload.file)
         upload.file.unlink(missing_ok=True)
 
     def _state(self, key: str) -> UploadState:
         upload = self._uploads[key]
         top = self._folder / upload.request.group / PurePosixPath(upload.request.name).parts[0]
         return UploadState(key, upload.offset, upload.complete, str(top))
+
+
+def _not_stored(request: UploadRequest, error: OSError) -> DataError:
+    return DataError(f"{request.name[:100]} cannot be stored: {error.strerror or error}")
 
 
 def _safe_parts(request: UploadRequest) -> tuple[str, ...]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
@@ -20,10 +21,10 @@ from napari_cuda.server.data.roots import ServedRoots
 from napari_cuda.server.data.saving import writers_of
 from napari_cuda.server.data.session_files import SessionFiles
 
+log = logging.getLogger(__name__)
+
 MOST_REQUEST_BYTES = 64 * 1024
 """An upload's request: a name of 1024 characters and a digest."""
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +81,14 @@ def file_routes(host: FileHost) -> list[Route]:
 
 
 async def _answer(function: Callable[..., Any], *args: object) -> Response:
-    """Run `function` off the network thread; its result as JSON, a DataError as a refusal in one line."""
+    """Run `function` off the network thread; its result as JSON, what it raises as a refusal in one line."""
     try:
         result = await asyncio.to_thread(function, *args)
     except DataError as error:
         return _refused(str(error), 409)
+    except Exception as error:  # napari's plugins raise anything
+        log.exception("a file request failed")
+        return _refused(f"the server failed: {type(error).__name__}: {error}".splitlines()[0], 500)
     return Response(msgspec.json.encode(result), media_type="application/json")
 
 

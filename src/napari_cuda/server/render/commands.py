@@ -12,6 +12,7 @@ from napari.layers import Layer
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.commands import COMMANDS, check_command
 from napari_cuda.protocol.errors import CommandError, NapariCudaError
+from napari_cuda.server.data.jobs import Jobs
 from napari_cuda.server.render.refusals import REFUSALS, first_line
 
 
@@ -24,6 +25,8 @@ class CommandContext:
     model: ViewerModel
     layer: Callable[[str], Layer]
     """Finds a layer by its id; PropertyError if there is none (any more)."""
+    jobs: Jobs
+    """For what takes longer than a viewer waits for a picture."""
 
 
 RunCommand = Callable[[CommandContext, Any], object]
@@ -33,9 +36,10 @@ RunCommand = Callable[[CommandContext, Any], object]
 class Commands:
     """Carry out commands. Owner: render thread; register before the loop runs."""
 
-    def __init__(self, model: ViewerModel, layer: Callable[[str], Layer]) -> None:
+    def __init__(self, model: ViewerModel, layer: Callable[[str], Layer], jobs: Jobs) -> None:
         self._model = model
         self._layer = layer
+        self.jobs = jobs
         self._functions: dict[str, RunCommand] = {}
 
     def register(self, name: str, function: RunCommand) -> None:
@@ -56,7 +60,7 @@ class Commands:
             function = self._functions.get(command.name)
             if function is None:
                 raise CommandError(f"this server does not carry out {command.name!r}")
-            function(CommandContext(sender, command.intent, self._model, self._layer), args)
+            function(CommandContext(sender, command.intent, self._model, self._layer, self.jobs), args)
         except NapariCudaError as error:
             return {command.name: str(error)}
         except REFUSALS as error:

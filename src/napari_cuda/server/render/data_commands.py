@@ -9,7 +9,8 @@ from typing import Any
 from napari.layers import Layer
 
 from napari_cuda.protocol import commands as c
-from napari_cuda.server.data.jobs import Finish, Job, Jobs
+from napari_cuda.protocol.errors import CommandError
+from napari_cuda.server.data.jobs import Finish, Job
 from napari_cuda.server.data.opening import OpenRequest, read_layers
 from napari_cuda.server.data.roots import ServedRoots
 from napari_cuda.server.data.saving import check_target, write_layers, write_one_file
@@ -18,15 +19,13 @@ from napari_cuda.server.render.commands import CommandContext, Commands
 from napari_cuda.server.render.scene_bridge import SceneBridge
 
 
-def register_data_commands(
-    commands: Commands, bridge: SceneBridge, jobs: Jobs, roots: ServedRoots, files: SessionFiles
-) -> None:
+def register_data_commands(commands: Commands, bridge: SceneBridge, roots: ServedRoots, files: SessionFiles) -> None:
     """Register what this module carries out."""
-    data = _DataCommands(bridge, jobs, roots, files)
+    data = _DataCommands(bridge, roots, files)
     commands.register("data.open", data.open)
     commands.register("data.save", data.save)
     commands.register("data.export", data.export)
-    commands.register("job.cancel", lambda context, args: jobs.cancel(context.sender, args.job))
+    commands.register("job.cancel", lambda context, args: context.jobs.cancel(context.sender, args.job))
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,6 @@ class _DataCommands:
     """What is saved are the layers as they are while they are written: nobody has to wait for that."""
 
     bridge: SceneBridge
-    jobs: Jobs
     roots: ServedRoots
     files: SessionFiles
 
@@ -58,28 +56,33 @@ class _DataCommands:
 
             return add
 
-        self.jobs.start(context.sender, context.number, f"Opening {_title(args.paths)}", work)
+        context.jobs.start(context.sender, context.number, f"Opening {_title(args.paths)}", work)
 
     def save(self, context: CommandContext, args: c.SaveData) -> None:
         layers = [context.layer(layer) for layer in args.layers]
 
         def work(job: Job) -> Finish:
             target = check_target(args.path, self.roots, overwrite=args.overwrite)
-            written = write_layers(layers, target, args.plugin, before_moving=job.check)
+            written = write_layers(layers, target, args.plugin, overwrite=args.overwrite, before_moving=job.check)
             return lambda: {"paths": written}
 
-        self.jobs.start(context.sender, context.number, f"Saving {_title([args.path])}", work)
+        context.jobs.start(context.sender, context.number, f"Saving {_title([args.path])}", work)
 
     def export(self, context: CommandContext, args: c.ExportData) -> None:
         layers = [context.layer(layer) for layer in args.layers]
-        name = PurePosixPath(args.file_name).name or "layers"
+        name = PurePosixPath(args.file_name).name
+        if name in ("", "..") or not name.isprintable():
+            raise CommandError(f"{args.file_name!r} is not a name for a file")
 
-        def work(_job: Job) -> Finish:
-            file = write_one_file(layers, self.files.new_folder() / name, args.plugin)
-            facts = {"name": file.name, "size_bytes": file.stat().st_size}
-            return lambda: {"download": self.files.offer(file), **facts}
+        def work(job: Job) -> Finish:
+            with self.files.new_folder() as folder:
+                file = write_one_file(layers, folder / name, args.plugin)
+                job.check()
+                # Now, and not when it is told: if it never is, the file goes when others come.
+                result = {"download": self.files.offer(file), "name": file.name, "size_bytes": file.stat().st_size}
+            return lambda: result
 
-        self.jobs.start(context.sender, context.number, f"Writing {name} on the server", work)
+        context.jobs.start(context.sender, context.number, f"Writing {name} on the server", work)
 
 
 def _title(paths: list[str]) -> str:

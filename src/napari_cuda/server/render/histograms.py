@@ -9,9 +9,11 @@ from typing import Any
 from napari.components.histogram import HistogramModel
 from napari.layers import Image, Layer, Surface
 
+from napari_cuda.layer_state import LARGE_BYTES, size_bytes
 from napari_cuda.protocol import commands as c
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.errors import CommandError
+from napari_cuda.server.data.jobs import Finish, Job
 from napari_cuda.server.render.commands import CommandContext, Commands
 
 _CHANGES = ("data", "set_data", "contrast_limits_range")
@@ -32,15 +34,18 @@ class Histograms:
         """Layer → viewer → the layer's id and the histogram. Bound: what the viewers show."""
         self._due: set[tuple[str, str]] = set()
         """(viewer, layer id) that are to be told."""
+        self._jobs = commands.jobs
+        self._counting: set[tuple[str, str]] = set()
+        """(viewer, layer id) that a job counts for. Owner: render thread; the job takes its own out."""
         commands.register("layer.histogram", self._show)
 
     def tell(self) -> None:
         """Tell the viewers what changed. Computes: once the picture is at rest."""
         due, self._due = self._due, set()
-        for shown in self._shown.values():
+        for layer, shown in self._shown.items():
             for viewer, (layer_id, model) in shown.items():
                 if (viewer, layer_id) in due:
-                    self._deliver(viewer, [_histogram(layer_id, model)])
+                    self._count(viewer, layer, layer_id, model)
 
     def forget(self, viewer: str) -> None:
         """A viewer is gone."""
@@ -61,14 +66,44 @@ class Histograms:
                 layer, bins=args.bins, mode=args.mode, log_scale=args.log_scale, max_samples=args.max_samples
             )
             shown[context.sender] = (args.layer, model)
-            self._deliver(context.sender, [_histogram(args.layer, model)])
+            self._count(context.sender, layer, args.layer, model)
         else:
             shown.pop(context.sender, None)
             if not shown:
                 self._let_go(layer)
 
     def _on_change(self, event: Any) -> None:
-        self._due |= {(viewer, layer_id) for viewer, (layer_id, _) in self._shown.get(event.source, {}).items()}
+        for viewer, (layer_id, model) in self._shown.get(event.source, {}).items():
+            if model.mode == "canvas" or event.type != "set_data":  # which comes with every slice
+                self._due.add((viewer, layer_id))
+
+    def _count(self, viewer: str, layer: Layer, layer_id: str, model: HistogramModel) -> None:
+        """Count and tell; as a job if all of a large layer has to be read."""
+        if model.mode == "canvas" or size_bytes(layer) <= LARGE_BYTES:
+            self._deliver(viewer, [_histogram(layer_id, model)])
+            return
+        key = (viewer, layer_id)
+        if key in self._counting:
+            self._due.add(key)
+            return
+        self._counting.add(key)
+
+        def work(job: Job) -> Finish:
+            try:
+                histogram = _histogram(layer_id, model, job.check)
+            finally:
+                self._counting.discard(key)
+
+            def tell() -> dict[str, Any]:
+                self._deliver(viewer, [histogram])
+                if key in self._due:
+                    self.tell()
+                return {}
+
+            return tell
+
+        if not self._jobs.start(viewer, 0, f"Counting the values of {layer.name}", work):
+            self._counting.discard(key)
 
     def _let_go(self, layer: Layer) -> None:
         del self._shown[layer]
@@ -76,9 +111,10 @@ class Histograms:
             layer.events.emitters[name].disconnect(self._on_change)
 
 
-def _histogram(layer_id: str, model: HistogramModel) -> m.LayerHistogram:
+def _histogram(layer_id: str, model: HistogramModel, check: Callable[[], None] = lambda: None) -> m.LayerHistogram:
     # A model that is not enabled notes what changes, and computes when it is asked.
     edges, counts = [0.0, 1.0], [0.0]
     for bin_edges, bin_counts in model.compute():
+        check()
         edges, counts = bin_edges.tolist(), bin_counts.tolist()
     return m.LayerHistogram(layer_id, edges, counts)

@@ -11,7 +11,7 @@ from napari_cuda.protocol import commands as c
 from napari_cuda.protocol.errors import CommandError
 from napari_cuda.protocol.layer_actions import LAYER_ACTIONS
 from napari_cuda.server.render.commands import CommandContext, Commands
-from napari_cuda.server.render.napari_adapter import layer_action
+from napari_cuda.server.render.napari_model import layer_action
 
 
 class LayerActions:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,17 +14,27 @@ from napari import layers as napari_layers
 from napari.layers import Image, Layer, Surface
 
 from napari_cuda import conversion
-from napari_cuda.layer_state import kind_of
+from napari_cuda.layer_state import FARTHEST, LARGE_BYTES, check_drawable, check_placement, size_bytes
 from napari_cuda.protocol import commands as c
+from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.errors import CommandError
 from napari_cuda.protocol.properties import LAYER_KINDS, check_values, layer_properties
+from napari_cuda.server.data.jobs import Finish, Job
 from napari_cuda.server.render.commands import CommandContext, Commands
-from napari_cuda.server.render.napari_adapter import add_new_labels, menu_actions
-from napari_cuda.server.render.refusals import REFUSALS
+from napari_cuda.server.render.napari_model import add_new_labels, menu_actions
+from napari_cuda.server.render.refusals import REFUSALS, first_line
 from napari_cuda.server.render.scene_bridge import SceneBridge
 
 CLIENTS_ID = re.compile("new-[0-9a-f]{16}")
 """The id that a client gives a layer; the server's own are L1, L2 …"""
+
+PROJECTION = "napari.layer.project_"
+
+MOST_AXES = 16
+"""napari makes arrays of 2 to the power of them."""
+
+_COORDINATES = {"points": 2, "vectors": 3, "tracks": 2, "shapes": 2, "surface": 2}
+"""Axes of the arrays that coordinates come in; napari lets others through, and cannot draw them."""
 
 
 class LayerCommands:
@@ -65,14 +77,16 @@ class LayerCommands:
             raise CommandError(f"{spec.layer[:64]!r} is not an id that a client may give a layer")
         if spec.kind not in LAYER_KINDS:
             raise CommandError(f"there are no layers of kind {spec.kind[:64]!r}")
-        layer = _build(args)
-        rows = layer_properties(kind_of(layer))
+        rows = layer_properties(spec.kind)
         accepted, _ = check_values(rows, args.state.values)
+        layer = _build(args, accepted.get("name"))
         for name, value in accepted.items():
             try:
+                check_placement(layer, name, value)
                 conversion.write(layer, rows[name], value)
             except REFUSALS:
                 continue  # napari's own default, then: the client is told what it is
+        check_drawable(layer)
         self._scene.reserve(layer, spec.layer)
         context.model.layers.insert(min(args.index, len(context.model.layers)), layer)
 
@@ -94,7 +108,29 @@ class LayerCommands:
             layers.selection = chosen
         if layers.selection.active is not active:
             layers.selection.active = active
-        action(layers)
+        if args.action.startswith(PROJECTION) and active is not None and size_bytes(active) > LARGE_BYTES:
+            self._project(context, action, active)
+        else:
+            action(layers)
+
+    def _project(self, context: CommandContext, action: Callable[[Any], object], layer: Layer) -> None:
+        """Project a layer as a job: it reads all of the data."""
+
+        def work(_job: Job) -> Finish:
+            made: list[Layer] = []
+            try:
+                # All that napari's function asks of a layer list.
+                action(SimpleNamespace(selection=SimpleNamespace(active=layer), append=made.append))
+            except REFUSALS as error:
+                raise CommandError(f"napari refuses it: {first_line(error)}") from error
+
+            def add() -> dict[str, Any]:
+                context.model.layers.extend(made)
+                return {"layers": [self._scene.layer_id(new) for new in made]}
+
+            return add
+
+        context.jobs.start(context.sender, context.number, f"Projecting {layer.name}", work)
 
 
 def _with_limits(layer: Layer) -> Image | Surface:
@@ -103,12 +139,11 @@ def _with_limits(layer: Layer) -> Image | Surface:
     return layer
 
 
-def _build(args: c.CreateLayer) -> Layer:
+def _build(args: c.CreateLayer, name: str | None) -> Layer:
     spec = args.state.spec
     arrays = [_array(array) for array in args.arrays]
-    options: dict[str, Any] = {"name": args.state.values.get("name")}
-    if spec.kind in ("image", "labels") and len(arrays) != 1:
-        raise CommandError(f"a new {spec.kind} layer needs its pixels: one array, not {len(arrays)}")
+    _check_data(spec, arrays)
+    options: dict[str, Any] = {"name": name}
     if spec.kind == "image":
         options["rgb"] = spec.rgb
     data: Any = arrays[0] if arrays else None
@@ -121,6 +156,35 @@ def _build(args: c.CreateLayer) -> Layer:
         options["ndim"] = spec.ndim
     cls: type[Layer] = getattr(napari_layers, spec.kind.capitalize())
     return cls(data, **options)
+
+
+def _check_data(spec: m.LayerSpec, arrays: list[npt.NDArray[Any]]) -> None:
+    """Raise CommandError for what napari takes and then fails on, in every picture from then on."""
+    if spec.kind in _COORDINATES:
+        if spec.kind == "surface":
+            _check_mesh(arrays)
+        coordinates = arrays[:1] if spec.kind == "surface" else arrays
+        if any(array.ndim != _COORDINATES[spec.kind] for array in coordinates):
+            raise CommandError(f"the coordinates of a new {spec.kind} layer are in {_COORDINATES[spec.kind]} axes")
+        # NaN is not within either.
+        if not all((np.abs(array.astype(float)) <= FARTHEST).all() for array in coordinates):
+            raise CommandError(f"the coordinates of a new {spec.kind} layer must be finite, and within {FARTHEST:g}")
+        dimensions = max([spec.ndim, *(array.shape[-1] for array in coordinates)])
+    else:
+        if len(arrays) != 1 or not arrays[0].size:
+            raise CommandError(f"a new {spec.kind} layer needs its pixels: one array that is not empty")
+        dimensions = arrays[0].ndim
+    if spec.ndim < 1 or dimensions > MOST_AXES:
+        raise CommandError(f"a new layer may have 1 to {MOST_AXES} dimensions")
+
+
+def _check_mesh(arrays: list[npt.NDArray[Any]]) -> None:
+    """Raise CommandError unless these are vertices, faces, and maybe values, of one mesh."""
+    if len(arrays) not in (2, 3) or any(array.ndim != 2 for array in arrays[:2]) or arrays[1].shape[1] != 3:
+        raise CommandError("a new surface layer needs vertices, faces of three, and values if there are any")
+    vertices = len(arrays[0])
+    if any(values.ndim == 0 or values.shape[-1] != vertices for values in arrays[2:]):
+        raise CommandError(f"a new surface layer needs one value for each of its {vertices} vertices")
 
 
 def _array(array: c.ArrayData) -> npt.NDArray[Any]:

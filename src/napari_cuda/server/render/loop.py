@@ -108,7 +108,7 @@ class RenderLoop:
         self._acks: dict[str, _PendingAck] = {}
         """What the viewers are still to be told; outlives a turn that fails."""
         self._settled = _Settled()
-        self._cursors = CursorQueries(canvas, bridge.layer)
+        self._cursors = CursorQueries(canvas.under_cursor, bridge.layer)
         self._input = InputReplay(canvas)
         self._histograms = Histograms(commands, states.deliver)
         self._actions = LayerActions(commands, bridge.note_edit)
@@ -250,7 +250,8 @@ class RenderLoop:
         except Exception as error:  # a layer or plugin may raise anything; its viewer gets the reason
             log.exception("an intent failed; the session goes on")
             reason = f"the server failed: {type(error).__name__}: {error}".splitlines()[0]
-            return dict.fromkeys(getattr(intent, "values", {}) or ("intent",), reason)
+            name = intent.name if isinstance(intent, m.Command) else "intent"
+            return dict.fromkeys(getattr(intent, "values", {}) or (name,), reason)
 
     def _let_go(self, viewer: str) -> None:
         self._actions.let_go(viewer)

@@ -1,4 +1,4 @@
-"""napari's canvas without a window: the server's one module that knows napari's private names.
+"""napari's canvas without a window: the private names of napari that drawing needs.
 
 It does what `napari._qt.qt_viewer.QtViewer` does for a canvas, minus the widgets. Import after
 `settings.prepare_headless_process` and `egl.require_egl`.
@@ -11,29 +11,17 @@ import gc
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from types import SimpleNamespace
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from napari._app_model.actions._layerlist_context_actions import LAYERLIST_CONTEXT_ACTIONS
 from napari._vispy import VispyCanvas, create_vispy_layer
 from napari._vispy.utils.qt_font import QtFontManager
 from napari._vispy.visuals.volume import Volume
-from napari.components import LayerList, ViewerModel
+from napari.components import ViewerModel
 from napari.components.overlays import Overlay
 from napari.layers import Image, Labels, Layer
-from napari.layers.labels import _labels_key_bindings
-from napari.layers.points import _points_key_bindings
-from napari.layers.shapes import _shapes_key_bindings
-from napari.layers.utils._link_layers import get_linked_layers
-from napari.plugins import _initialize_plugins
-from napari.settings import get_settings
-from napari.settings._constants import BrushSizeOnMouseModifiers
-from napari.utils import resize_dask_cache
-from napari.utils.action_manager import action_manager
 from napari.utils.events import disconnect_events
 from napari.utils.key_bindings import KeymapHandler
 from qtpy.QtCore import QCoreApplication, QEvent
@@ -48,11 +36,10 @@ from napari_cuda.protocol.errors import StartupError
 from napari_cuda.protocol.packet import CameraPose
 from napari_cuda.server.render.detail import FULL, Detail
 from napari_cuda.server.render.egl import EglContext
+from napari_cuda.server.render.napari_model import UnderCursor
 from napari_cuda.server.render.vispy_backend import CanvasBackend, HeadlessApp, SplitScene
-from napari_cuda.settings import headless_napari_config
 
 PRIVATE_NAMES = (
-    "napari._app_model.actions._layerlist_context_actions.LAYERLIST_CONTEXT_ACTIONS",
     "napari._vispy.VispyCanvas",
     "napari._vispy.VispyCanvas.add_layer_visual_mapping",
     "napari._vispy.VispyCanvas.font_info",
@@ -61,12 +48,6 @@ PRIVATE_NAMES = (
     "napari._vispy.visuals.volume.Volume",
     "napari._vispy.visuals.volume.Volume.interpolation",
     "napari._vispy.visuals.volume.Volume.relative_step_size",
-    "napari.layers.labels._labels_key_bindings",
-    "napari.layers.points._points_key_bindings",
-    "napari.layers.shapes._shapes_key_bindings",
-    "napari.layers.utils._link_layers.get_linked_layers",
-    "napari.plugins._initialize_plugins",
-    "napari.settings._constants.BrushSizeOnMouseModifiers",
     "canvas._layer_overlay_to_visual",
     "canvas._on_mouse_move",
     "canvas._scene_canvas",
@@ -78,18 +59,16 @@ PRIVATE_NAMES = (
     "canvas.grid_cameras",
     "canvas.layer_to_visual",
     "canvas.native",
-    "viewer._calc_status_from_cursor",
     "viewer._layer_slicer.events.ready",
-    "viewer._new_labels",
     "viewer._layer_slicer.shutdown",
     "layer._refresh_sync",
     "layer._slicing_state._update_loaded_slice_id",
     "layer._slicing_state._update_slice_response",
-    "layer._value",
     "visual.node",
 )
 """Every private name of napari used here: a path from a module, or from a live `canvas`,
-`viewer`, `layer` (an Image) or `visual` (its vispy layer). Checked by the contract test."""
+`viewer`, `layer` (an Image) or `visual` (its vispy layer). Checked by the contract test.
+Those that need no canvas are in `napari_model.py`."""
 
 # Vispy builds the frustum in float32: beyond this the far plane is lost and volumes turn black.
 _MAX_DEPTH = 2.0 / (10.0 * float(np.finfo(np.float32).eps))
@@ -106,55 +85,6 @@ def application() -> QApplication:
     if not isinstance(app, QApplication) or QGuiApplication.platformName() != "offscreen":
         raise StartupError("the process already has a Qt application with windows; start the server in its own process")
     return app
-
-
-@functools.cache
-def initialise_napari() -> None:
-    """Set up napari for this process: settings, plugins, shortcuts. Call before making a viewer.
-
-    Owner: render thread. Raises StartupError if napari would write to the user's settings.
-    """
-    settings = get_settings()
-    if settings.config_path is None or settings.config_path != headless_napari_config():
-        raise StartupError("napari was imported before the headless set-up; start the server in a process of its own")
-    # The file outlives the process: every setting we rely on is set, never assumed.
-    settings.experimental.async_ = True
-    settings.appearance.theme = "dark"
-    settings.application.save_window_geometry = False
-    # The clients change the brush with the mouse, and tell its size.
-    settings.application.brush_size_on_mouse_move_modifiers = BrushSizeOnMouseModifiers.DISABLED
-    _initialize_plugins()
-    dask = settings.application.dask
-    resize_dask_cache(int(dask.enabled * dask.cache * 1e9))
-    for action, shortcuts in settings.shortcuts.shortcuts.items():
-        action_manager.unbind_shortcut(action)
-        for shortcut in shortcuts:
-            action_manager.bind_shortcut(action, shortcut)
-
-
-_KEY_BINDINGS = {"labels": _labels_key_bindings, "points": _points_key_bindings, "shapes": _shapes_key_bindings}
-
-
-def layer_action(kind: str, name: str) -> Callable[[Layer], Any]:
-    """Return napari's function for a key action on layers of a kind, by the function's name."""
-    action: Callable[[Layer], Any] = getattr(_KEY_BINDINGS[kind], name)
-    return action
-
-
-def menu_actions() -> dict[str, Callable[[LayerList], object]]:
-    """Return the entries of napari's layer context menu by id; they act on the selected layers of a list."""
-    return {action.id: action.callback for action in LAYERLIST_CONTEXT_ACTIONS}
-
-
-def add_new_labels(viewer: ViewerModel) -> None:
-    """Do what napari's button for new labels does. MemoryError if the selected layers are too large."""
-    viewer._new_labels()
-
-
-def linked_layers(layer: Layer) -> set[Layer]:
-    """Return the layers that a layer is linked to."""
-    linked: set[Layer] = get_linked_layers(layer)
-    return linked
 
 
 class _ReadySlices:
@@ -183,25 +113,6 @@ class _ReadySlices:
         return bool(self._newest)
 
 
-@contextmanager
-def _hovering(layers: Iterable[Layer]) -> Iterator[None]:
-    """Give layers back the value under the cursor that their tools go by: asking for one sets it."""
-    values = [(layer, layer._value) for layer in layers]
-    try:
-        yield
-    finally:
-        for layer, value in values:
-            layer._value = value
-
-
-class _LayersUnderCursor(list[Layer]):
-    """A layer list for one look: napari reverses it, and reversing its own makes one that connects all events anew."""
-
-    def __init__(self, layers: LayerList) -> None:
-        super().__init__(layers)
-        self.selection = layers.selection
-
-
 class HeadlessCanvas:
     """napari's canvas drawn into memory. Owner: render (main) thread.
 
@@ -219,6 +130,7 @@ class HeadlessCanvas:
         """Build the canvas of `viewer`, `size_px` (width, height), in the open context `gl`."""
         self._app = application()
         self._viewer = viewer
+        self.under_cursor = UnderCursor(viewer)
         self._wake = wake
         self._slices = _ReadySlices()
         self._detail = FULL
@@ -298,44 +210,6 @@ class HeadlessCanvas:
     def camera_pose(self) -> CameraPose:
         """Return the camera of the next picture."""
         return camera_pose(self._viewer)
-
-    def layers_under_cursor(self) -> list[Layer]:
-        """Return the layers that napari's status bar tells of."""
-        viewer = self._viewer
-        active, selection = viewer.layers.selection.active, viewer.layers.selection
-        if active is not None and len(selection) < 2:
-            return [active]
-        return [layer for layer in viewer.layers if layer in selection or viewer.canvas.grid.enabled]
-
-    def status_at(self, query: m.CursorQuery) -> tuple[str | dict[str, str], str]:
-        """Return napari's status and tooltip for a position; the model's own cursor stays where it is."""
-        viewer = self._viewer
-        direction = query.view_direction
-        stand_in = SimpleNamespace(
-            mouse_over_canvas=True,
-            layers=_LayersUnderCursor(viewer.layers),
-            canvas=viewer.canvas,
-            tooltip=SimpleNamespace(visible=query.tooltip),
-            dims=SimpleNamespace(displayed=query.dims_displayed or viewer.dims.displayed),
-            cursor=SimpleNamespace(
-                position=tuple(query.position),
-                _view_direction=None if direction is None else np.asarray(direction),
-            ),
-        )
-        with _hovering(self.layers_under_cursor()):
-            status: tuple[str | dict[str, str], str] = ViewerModel._calc_status_from_cursor(stand_in)
-        return status
-
-    def value_at(self, layer: Layer, query: m.CursorQuery) -> Any:
-        """Return what a layer has at a position."""
-        direction = query.view_direction
-        with _hovering([layer]):
-            return layer.get_value(
-                np.asarray(query.position),
-                view_direction=None if direction is None else np.asarray(direction),
-                dims_displayed=query.dims_displayed,
-                world=query.world,
-            )
 
     def pointer(self, event: m.InputPointer) -> None:
         """Have napari's tools see an event at its place on this canvas; whatever a tool raises passes through."""

@@ -18,21 +18,19 @@ from napari.layers import Layer
 
 from napari_cuda import conversion
 from napari_cuda.evented_parts import watch_parts
-from napari_cuda.layer_state import check_placement, kind_of, layer_spec, layer_values
+from napari_cuda.layer_state import check_placement, kind_of
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.errors import PropertyError
 from napari_cuda.protocol.ordering import moves
 from napari_cuda.protocol.properties import check_values, layer_properties, scope_properties
 from napari_cuda.protocol.property import Property, Scope
 from napari_cuda.protocol.wire_types import Wire
-from napari_cuda.server.render.napari_adapter import linked_layers
+from napari_cuda.server.render.layer_reader import LayerReader
+from napari_cuda.server.render.napari_model import linked_layers
 from napari_cuda.server.render.refusals import REFUSALS, first_line
 from napari_cuda.server.scene.authority import Observation
 from napari_cuda.server.scene.thumbnails import Thumbnails
 from napari_cuda.view import View
-
-# Events after which a layer's geometry must be read again (reading it can touch all points).
-_SPEC_EVENTS = frozenset({"data", "extent", "length"})
 
 # Events after which a layer's data is other data. napari has none for undo: see `note_edit`.
 _EDIT_EVENTS = frozenset({"data", "paint", "labels_update"})
@@ -54,7 +52,7 @@ class SceneBridge:
         self._on_change = on_change
         self._ids: dict[Layer, str] = {}
         self._reserved: weakref.WeakKeyDictionary[Layer, str] = weakref.WeakKeyDictionary()
-        self._specs: dict[str, m.LayerSpec] = {}
+        self._readers: dict[str, LayerReader] = {}
         self._counter = 0
         self._dirty_layers: set[str] = set()
         self._dirty_thumbnails: set[str] = set()
@@ -84,7 +82,8 @@ class SceneBridge:
                 case m.LayerIntent(layer=layer_id, values=values):
                     layer = self.layer(layer_id)
                     # Not all that can be set raises an event: napari tells nobody of the widths of shapes.
-                    self._mark_layer(layer)
+                    for name in values:
+                        self._mark_layer(layer_id, name)
                     check = functools.partial(check_placement, layer)
                     return self._set_all(layer, layer_properties(kind_of(layer)), values, check)
                 case m.DimsIntent(values=values):
@@ -155,14 +154,13 @@ class SceneBridge:
 
     def layer(self, layer_id: str) -> Layer:
         """Return the layer of an id; PropertyError if there is none (any more)."""
-        for layer, known in self._ids.items():
-            if known == layer_id:
-                return layer
-        raise PropertyError(f"there is no layer {layer_id!r} (any more)")
+        if layer_id not in self._readers:
+            raise PropertyError(f"there is no layer {layer_id!r} (any more)")
+        return self._readers[layer_id].layer
 
     def reserve(self, layer: Layer, layer_id: str) -> None:
         """Have a layer that is about to be inserted known by this id; PropertyError if one has it."""
-        if layer_id in self._ids.values():
+        if layer_id in self._readers:
             raise PropertyError(f"there is a layer {layer_id!r} already")
         self._reserved[layer] = layer_id
 
@@ -182,11 +180,11 @@ class SceneBridge:
         scopes, self._dirty_scopes = self._dirty_scopes, set()
         names, self._dirty_view = self._dirty_view, set()
         changed, self._layers_changed = self._layers_changed, False
-        for layer, layer_id in self._ids.items():
+        for layer_id, reader in self._readers.items():
             if layer_id in layers:
-                seen.layers[layer_id] = m.LayerState(self._spec(layer, layer_id), layer_values(layer))
+                seen.layers[layer_id] = reader.state()
         if changed:
-            seen.present = frozenset(self._ids.values())
+            seen.present = frozenset(self._readers)
         for scope in scopes:
             seen.scopes[scope] = self._scope_values(scope)
         if names:
@@ -199,11 +197,6 @@ class SceneBridge:
         dirty, self._dirty_thumbnails = self._dirty_thumbnails, set()
         seen = [_thumbnail(layer, layer_id) for layer, layer_id in self._ids.items() if layer_id in dirty]
         return self.thumbnails.changed(seen, revision)
-
-    def _spec(self, layer: Layer, layer_id: str) -> m.LayerSpec:
-        if layer_id not in self._specs:
-            self._specs[layer_id] = layer_spec(layer, layer_id)
-        return self._specs[layer_id]
 
     def _scope_values(self, scope: Scope) -> m.Values:
         if scope is Scope.SCENE:
@@ -242,16 +235,17 @@ class SceneBridge:
             self._counter += 1
             layer_id = f"L{self._counter}"
         self._ids[layer] = layer_id
+        self._readers[layer_id] = LayerReader(layer, layer_id)
         self._dirty_layers.add(layer_id)
         self._dirty_thumbnails.add(layer_id)
         self._dirty_scopes |= {Scope.SCENE, Scope.DIMS}
         self._layers_changed = True
         layer.events.connect(self._on_layer_event)
-        watch_parts(layer, layer_properties(kind_of(layer)).values(), lambda _row: self._mark_layer(layer))
+        watch_parts(layer, layer_properties(kind_of(layer)).values(), lambda row: self._mark_layer(layer_id, row.name))
 
-    def _mark_layer(self, layer: Layer) -> None:
-        layer_id = self._ids.get(layer)
-        if layer_id is not None:
+    def _mark_layer(self, layer_id: str, what: str) -> None:
+        if layer_id in self._readers:
+            self._readers[layer_id].note(what)
             self._dirty_layers.add(layer_id)
             self._on_change()
 
@@ -261,17 +255,16 @@ class SceneBridge:
             return
         if event.type == "thumbnail":
             self._dirty_thumbnails.add(layer_id)
-        else:
-            self._dirty_layers.add(layer_id)
-            if event.type in _EDIT_EVENTS:
-                self._edited.add(layer_id)
-            if event.type in _SPEC_EVENTS:
-                self._specs.pop(layer_id, None)
-        self._on_change()
+            self._on_change()
+            return
+        if event.type in _EDIT_EVENTS:
+            self._edited.add(layer_id)
+        self._mark_layer(layer_id, event.type)
 
     def note_edit(self, layer: Layer) -> None:
         """Count a revision: the layer's data was changed in a way that napari tells nobody of."""
         layer_id = self._ids[layer]
+        self._readers[layer_id].note_all()
         self._dirty_layers.add(layer_id)
         self._edited.add(layer_id)
 
@@ -283,7 +276,7 @@ class SceneBridge:
         self._dirty_thumbnails.discard(layer_id)
         self.thumbnails.forget(layer_id)
         self._edited.discard(layer_id)
-        self._specs.pop(layer_id, None)
+        del self._readers[layer_id]
         self._layers_changed = True
         self._dirty_scopes |= {Scope.SCENE, Scope.DIMS}
         self._on_change()

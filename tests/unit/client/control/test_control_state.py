@@ -153,9 +153,16 @@ def test_intents_that_nobody_acks_are_given_up() -> None:
     control.set_local("camera", "zoom", 2)
     control.take_intents()
     control.set_local("dims", "point", [4])
-    assert control.timed_out([1, 99]) == [Restore("camera", {"zoom": 1}, ("the server did not answer in time",))]
+    assert control.unanswered([1, 99], "why") == [Restore("camera", {"zoom": 1}, ("why",))]
     assert control.known("camera") == {"zoom": 1}
     assert control.known("dims") == {"point": [4]}
+
+
+def test_a_command_that_nobody_acks_is_told_of() -> None:
+    control = synced()
+    control.command("layer.remove", {"layer": "L1"})
+    assert control.unanswered([1], "why") == [Restore("", {}, ("why",))]
+    assert control.unanswered([1], "why") == []
 
 
 def test_what_was_set_on_a_layer_that_is_gone_is_dropped() -> None:
@@ -305,7 +312,7 @@ def test_what_was_given_up_is_not_sent_again() -> None:
     control = synced()
     control.set_local("camera", "zoom", 2)
     control.take_intents()
-    control.timed_out([1])
+    control.unanswered([1], "why")
     control.disconnected()
     control.resume(0)
     assert control.take_intents() == []

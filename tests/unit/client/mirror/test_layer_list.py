@@ -179,13 +179,18 @@ def test_of_many_layers_the_first_come_at_once_and_the_others_one_by_one() -> No
     owner = Owner()
     states = [state(f"L{n}", f"layer {n}") for n in range(LAYERS_AT_ONCE + 3)]
     order = [each.spec.layer for each in states]
+    batches: list[str] = []
+    owner.viewer.layers.events.begin_batch.connect(lambda event: batches.append(event.type))
+    owner.viewer.layers.events.end_batch.connect(lambda event: batches.append(event.type))
     owner.control.begin(m.SceneSnapshot(2, states, owner.scene(*order[1:], order[0]), {}, {}, {}))
     owner.serve(lambda: owner.list.begin(states))
     for more in range(3):
         assert owner.list.coming
+        assert batches == ["begin_batch"], "napari's canvas looks at all layers once, in the end"
         assert len(owner.viewer.layers) == LAYERS_AT_ONCE + more
         owner.serve(owner.list.add_next)
     assert not owner.list.coming
+    assert batches == ["begin_batch", "end_batch"]
     assert owner.names() == [f"layer {n}" for n in (*range(1, len(states)), 0)], "the server's order, in the end"
     assert owner.viewer.layers.selection.active.remote_id == order[0]
 
@@ -197,3 +202,16 @@ def test_one_layer_dragged_past_all_others_is_moved_once() -> None:
     owner.serve(lambda: owner.list.update(m.SceneUpdate(2, values=owner.scene("L2", "L3", "L1"))))
     assert owner.names() == ["b", "c", "a"]
     assert len(moved) == 1
+
+
+def test_a_batch_ends_though_its_last_layer_cannot_be_shown() -> None:
+    owner = Owner()
+    states = [state(f"L{n}", f"layer {n}") for n in range(LAYERS_AT_ONCE + 1)]
+    states[-1] = m.LayerState(states[-1].spec, {})
+    ended: list[Any] = []
+    owner.viewer.layers.events.end_batch.connect(ended.append)
+    owner.control.begin(m.SceneSnapshot(2, states, owner.scene("L0"), {}, {}, {}))
+    owner.serve(lambda: owner.list.begin(states))
+    with pytest.raises(KeyError):
+        owner.serve(owner.list.add_next)
+    assert len(ended) == 1, "else the canvas would never follow the layers again"

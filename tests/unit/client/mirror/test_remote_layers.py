@@ -258,6 +258,20 @@ def test_what_napari_refuses_is_not_told() -> None:
     assert owner.sets == [("L1", "opacity", 0.5)]
 
 
+@pytest.mark.parametrize(("name", "value"), [("affine", np.eye(5)), ("rotate", np.zeros((3, 3))), ("scale", [1] * 5)])
+def test_where_it_cannot_be_it_is_not_put(name: str, value: Any) -> None:
+    layer = build("image")
+    viewer = ViewerModel()
+    viewer.add_layer(layer)
+    told: list[Any] = []
+    layer.attach(lambda *what: told.append(what), lambda *_: None)
+    before = layer.extent.world.tolist()
+    with pytest.raises(ValueError):
+        setattr(layer, name, value)
+    assert told == []
+    assert layer.extent.world.tolist() == viewer.layers.extent.world.tolist() == before
+
+
 def test_before_it_is_attached_nothing_is_told() -> None:
     layer = build("image")
     layer.opacity = 0.5
@@ -319,6 +333,29 @@ def test_layers_share_nothing() -> None:
     one.gamma = 1.5
     assert other.gamma == values_of("image")["gamma"]
     assert owner.sets == [("L1", "gamma", 1.5)]
+
+
+def test_what_is_seen_of_a_layer_is_reckoned_when_somebody_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer = build("image")
+    own = napari_layers.Image(layer.data, scale=layer.scale, translate=layer.translate, contrast_limits=(0, 1))
+    own.rotate, own.shear, own.affine = layer.rotate, layer.shear, layer.affine
+    reckoned: list[Layer] = []
+    update_draw = Layer._update_draw
+
+    def reckon(layer: Layer, **view: Any) -> None:
+        reckoned.append(layer)
+        update_draw(layer, **view)
+
+    monkeypatch.setattr(Layer, "_update_draw", reckon)
+    for offset in (0.0, 50.0):
+        corners = np.array([[10.0, 20.0], [300.0, 400.0]]) + offset
+        view = {"scale_factor": 0.5, "corner_pixels_displayed": corners, "shape_threshold": (600, 800)}
+        own._update_draw(**view)
+        reckoned.clear()
+        layer._update_draw(**view)
+        assert layer.scale_factor == 0.5
+        assert not reckoned, "of 500 layers nobody asks"
+        assert np.array_equal(layer.corner_pixels, own.corner_pixels)
 
 
 def test_the_plain_napari_classes_are_untouched() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,13 @@ def test_nothing_leads_out_of_the_roots(root: Path, tmp_path: Path) -> None:
     for path in (tmp_path, root / "..", "/"):
         with pytest.raises(DataError, match="is outside the served roots"):
             list_folder(roots, str(path))
+
+
+def test_links_in_circles_and_names_that_are_no_text_are_left_out(root: Path) -> None:
+    (root / "loop").symlink_to(root / "loop")
+    Path(os.fsdecode(bytes(root) + b"/\xff.tif")).touch()
+    (root / "a.tif").touch()
+    assert names(root) == ["a.tif"]
 
 
 def test_what_cannot_be_listed_says_so(root: Path) -> None:

@@ -45,6 +45,17 @@ def test_a_tiff_stack_opens_with_its_values(viewer: ViewerModel, stack: Path) ->
     assert np.array_equal(np.asarray(viewer.layers["stack"].data), tifffile.imread(stack))
 
 
+@pytest.mark.parametrize(("stack_them", "plugin"), [(False, ""), (False, "napari"), (True, "napari")])
+def test_no_script_is_ever_run(viewer: ViewerModel, tmp_path: Path, stack_them: bool, plugin: str) -> None:
+    trace, script, link = tmp_path / "trace", tmp_path / "innocent.py", tmp_path / "innocent.tif"
+    script.write_text(f"open({str(trace)!r}, 'w').close()")
+    link.symlink_to(script)
+    for path in (str(script), str(link), "https://data.example/innocent.py"):
+        with pytest.raises(DataError, match=r"is a Python script, and the server runs none"):
+            read_layers(OpenRequest([path, path], stack_them, plugin), EVERYWHERE)
+    assert not trace.exists()
+
+
 @pytest.mark.parametrize("name", ["sample:balls_3d", "sample:napari:balls_3d"])
 def test_napari_s_samples_open_by_name_whatever_the_roots(viewer: ViewerModel, name: str, tmp_path: Path) -> None:
     open_path(viewer, name, ServedRoots([tmp_path]))

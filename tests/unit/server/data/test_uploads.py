@@ -102,6 +102,21 @@ def test_no_name_leads_out_of_the_folder(uploads: Uploads, tmp_path: Path, name:
     assert not (tmp_path / "uploads").exists()
 
 
+@pytest.mark.parametrize(("first", "second"), [("a", "a/b"), ("a/b", "a"), ("a", "é" * 200)])
+def test_what_the_disk_cannot_hold_is_refused_in_one_line(uploads: Uploads, first: str, second: str) -> None:
+    uploads.begin(request(b"x", first))
+    with pytest.raises(DataError, match=r"cannot be stored: .+$"):
+        uploads.begin(request(b"x", second))
+
+
+def test_the_same_name_is_taken_again_only_when_it_was_dropped(uploads: Uploads) -> None:
+    first = uploads.begin(request(b"x"))
+    with pytest.raises(DataError, match=r"^a\.bin was sent already, with other contents$"):
+        uploads.begin(request(b"y"))
+    uploads.drop(first.upload)
+    assert uploads.begin(request(b"y")).offset == 0
+
+
 def test_a_server_may_take_none(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="takes no uploads"):
         Uploads(tmp_path, 0).begin(request(b"x"))

@@ -12,6 +12,7 @@ from napari_cuda.protocol import commands as c
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.commands import COMMANDS
 from napari_cuda.protocol.errors import CommandError, PropertyError
+from napari_cuda.server.data.jobs import Jobs
 from napari_cuda.server.render.commands import CommandContext, Commands
 
 
@@ -22,7 +23,7 @@ def find(layer_id: str) -> Layer:
 
 
 def commands() -> Commands:
-    return Commands(ViewerModel(), find)
+    return Commands(ViewerModel(), find, Jobs(lambda call: call(), lambda viewer, update: None))
 
 
 def remove(layer: str) -> m.Command:

@@ -12,9 +12,10 @@ from napari.layers import Labels, Layer, Points, Shapes
 
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.layer_actions import LAYER_ACTIONS
+from napari_cuda.server.data.jobs import Jobs
 from napari_cuda.server.render.commands import Commands
 from napari_cuda.server.render.layer_actions import LayerActions
-from napari_cuda.server.render.napari_adapter import layer_action
+from napari_cuda.server.render.napari_model import layer_action
 
 
 class Stage:
@@ -27,7 +28,9 @@ class Stage:
         self.viewer.add_layer(Shapes([[[0, 0], [2, 3]]], shape_type="rectangle", name="shapes"))
         self.viewer.add_image(np.zeros((4, 4)), name="image")
         self.edited: list[Layer] = []
-        self.commands = Commands(self.viewer, lambda name: self.viewer.layers[name])
+        self.commands = Commands(
+            self.viewer, lambda name: self.viewer.layers[name], Jobs(lambda call: call(), lambda viewer, update: None)
+        )
         self.actions = LayerActions(self.commands, self.edited.append)
 
     def do(self, layer: str, action: str, viewer: str = "V1", **args: Any) -> dict[str, str]:

@@ -1,0 +1,154 @@
+"""What napari's models do for its window, without window or canvas: the private names of napari that this needs."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from napari._app_model.actions._layerlist_context_actions import LAYERLIST_CONTEXT_ACTIONS
+from napari.components import LayerList, ViewerModel
+from napari.layers import Layer
+from napari.layers.labels import _labels_key_bindings
+from napari.layers.points import _points_key_bindings
+from napari.layers.shapes import _shapes_key_bindings
+from napari.layers.utils._link_layers import get_linked_layers
+from napari.plugins import _initialize_plugins
+from napari.settings import get_settings
+from napari.settings._constants import BrushSizeOnMouseModifiers
+from napari.utils import resize_dask_cache
+from napari.utils.action_manager import action_manager
+
+from napari_cuda.protocol import messages as m
+from napari_cuda.protocol.errors import StartupError
+from napari_cuda.settings import headless_napari_config
+
+PRIVATE_NAMES = (
+    "napari._app_model.actions._layerlist_context_actions.LAYERLIST_CONTEXT_ACTIONS",
+    "napari.layers.labels._labels_key_bindings",
+    "napari.layers.points._points_key_bindings",
+    "napari.layers.shapes._shapes_key_bindings",
+    "napari.layers.utils._link_layers.get_linked_layers",
+    "napari.plugins._initialize_plugins",
+    "napari.settings._constants.BrushSizeOnMouseModifiers",
+    "viewer._calc_status_from_cursor",
+    "viewer._new_labels",
+    "layer._value",
+)
+"""Every private name of napari used here, as in `napari_adapter.py`. Checked by the contract test."""
+
+
+@functools.cache
+def initialise_napari() -> None:
+    """Set up napari for this process: settings, plugins, shortcuts. Call before making a viewer.
+
+    Owner: render thread. Raises StartupError if napari would write to the user's settings.
+    """
+    settings = get_settings()
+    if settings.config_path is None or settings.config_path != headless_napari_config():
+        raise StartupError("napari was imported before the headless set-up; start the server in a process of its own")
+    # The file outlives the process: every setting we rely on is set, never assumed.
+    settings.experimental.async_ = True
+    settings.appearance.theme = "dark"
+    settings.application.save_window_geometry = False
+    # The clients change the brush with the mouse, and tell its size.
+    settings.application.brush_size_on_mouse_move_modifiers = BrushSizeOnMouseModifiers.DISABLED
+    _initialize_plugins()
+    dask = settings.application.dask
+    resize_dask_cache(int(dask.enabled * dask.cache * 1e9))
+    for action, shortcuts in settings.shortcuts.shortcuts.items():
+        action_manager.unbind_shortcut(action)
+        for shortcut in shortcuts:
+            action_manager.bind_shortcut(action, shortcut)
+
+
+_KEY_BINDINGS = {"labels": _labels_key_bindings, "points": _points_key_bindings, "shapes": _shapes_key_bindings}
+
+
+def layer_action(kind: str, name: str) -> Callable[[Layer], Any]:
+    """Return napari's function for a key action on layers of a kind, by the function's name."""
+    action: Callable[[Layer], Any] = getattr(_KEY_BINDINGS[kind], name)
+    return action
+
+
+def menu_actions() -> dict[str, Callable[[LayerList], object]]:
+    """Return the entries of napari's layer context menu by id; they act on the selected layers of a list."""
+    return {action.id: action.callback for action in LAYERLIST_CONTEXT_ACTIONS}
+
+
+def add_new_labels(viewer: ViewerModel) -> None:
+    """Do what napari's button for new labels does. MemoryError if the selected layers are too large."""
+    viewer._new_labels()
+
+
+def linked_layers(layer: Layer) -> set[Layer]:
+    """Return the layers that a layer is linked to."""
+    linked: set[Layer] = get_linked_layers(layer)
+    return linked
+
+
+@contextmanager
+def _hovering(layers: Iterable[Layer]) -> Iterator[None]:
+    """Give layers back the value under the cursor that their tools go by: asking for one sets it."""
+    values = [(layer, layer._value) for layer in layers]
+    try:
+        yield
+    finally:
+        for layer, value in values:
+            layer._value = value
+
+
+class _LayersUnderCursor(list[Layer]):
+    """A layer list for one look: napari reverses it, and reversing its own makes one that connects all events anew."""
+
+    def __init__(self, layers: LayerList) -> None:
+        super().__init__(layers)
+        self.selection = layers.selection
+
+
+class UnderCursor:
+    """What napari's status bar tells, asked of the model. Owner: render thread."""
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self._viewer = viewer
+
+    def layers_under_cursor(self) -> list[Layer]:
+        """Return the layers that napari's status bar tells of."""
+        viewer = self._viewer
+        active, selection = viewer.layers.selection.active, viewer.layers.selection
+        if active is not None and len(selection) < 2:
+            return [active]
+        return [layer for layer in viewer.layers if layer in selection or viewer.canvas.grid.enabled]
+
+    def status_at(self, query: m.CursorQuery) -> tuple[str | dict[str, str], str]:
+        """Return napari's status and tooltip for a position; the model's own cursor stays where it is."""
+        viewer = self._viewer
+        direction = query.view_direction
+        stand_in = SimpleNamespace(
+            mouse_over_canvas=True,
+            layers=_LayersUnderCursor(viewer.layers),
+            canvas=viewer.canvas,
+            tooltip=SimpleNamespace(visible=query.tooltip),
+            dims=SimpleNamespace(displayed=query.dims_displayed or viewer.dims.displayed),
+            cursor=SimpleNamespace(
+                position=tuple(query.position),
+                _view_direction=None if direction is None else np.asarray(direction),
+            ),
+        )
+        with _hovering(self.layers_under_cursor()):
+            status: tuple[str | dict[str, str], str] = ViewerModel._calc_status_from_cursor(stand_in)
+        return status
+
+    def value_at(self, layer: Layer, query: m.CursorQuery) -> Any:
+        """Return what a layer has at a position."""
+        direction = query.view_direction
+        with _hovering([layer]):
+            return layer.get_value(
+                np.asarray(query.position),
+                view_direction=None if direction is None else np.asarray(direction),
+                dims_displayed=query.dims_displayed,
+                world=query.world,
+            )

@@ -1,0 +1,73 @@
+"""ViewerMirror without a window and without a server: what it does when things do not fit, or are over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from napari.layers import Image
+
+from napari_cuda.client.loop_state import ClientLoopState
+from napari_cuda.client.mirror.viewer_mirror import ViewerMirror
+from napari_cuda.layer_state import layer_spec, layer_values
+from napari_cuda.protocol import messages as m
+
+SCENE: m.Values = {"order": ["L1"], "selection": ["L1"], "active": "L1", "links": []}
+
+
+def state() -> m.LayerState:
+    layer = Image(np.zeros((4, 5), np.uint8), name="L1")
+    return m.LayerState(layer_spec(layer, "L1"), layer_values(layer))
+
+
+class Desk:
+    """A mirror of a scene with one layer; `sent` is what the user did."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.sent: list[m.Intent] = []
+        self.posted: list[Callable[[], None]] = []
+        self.viewer = ViewerModel()
+        self.state = ClientLoopState()
+        self.mirror = ViewerMirror(self.viewer, self.state, self, send=self.sent.extend, own_canvas=True)
+        self.mirror.handle(m.SceneSnapshot(1, [state()], SCENE, {}, {}, {"size": [100, 200]}))
+
+    def notify(self, text: str) -> None:
+        self.said.append(text)
+
+    def post(self, call: Callable[[], None]) -> None:
+        self.posted.append(call)
+
+    def call_at(self, due_s: float, call: Callable[[], None]) -> None:
+        self.posted.append(call)
+
+    def turn(self) -> None:
+        while self.posted:
+            self.posted.pop(0)()
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+def test_after_the_end_nothing_is_asked_and_a_layer_made_here_goes_with_one_line(desk: Desk) -> None:
+    desk.state.advance("closed")
+    assert desk.mirror.command("layers.new_labels") == 0
+    desk.viewer.add_points(np.zeros((1, 2)), name="mine")
+    desk.turn()
+    assert [shown.name for shown in desk.viewer.layers] == ["L1"]
+    assert desk.said == ["'mine' was not added: there is no session"]
+
+
+def test_a_refused_place_leaves_dims_as_the_server_has_them(desk: Desk) -> None:
+    ranges = [[1.0, 3.0, 1.0], [0.0, 4.0, 1.0]]
+    desk.mirror.handle(m.DimsUpdate(2, {"ndim": 2, "range": ranges}))
+    desk.viewer.layers[0].translate = (9, 9)
+    desk.turn()
+    assert desk.viewer.dims.range[0].stop == 12
+    desk.mirror.handle(m.Ack(desk.sent[-1].intent, 2, [m.Refusal("layer:L1", "translate", "too far")]))
+    assert desk.said == ["too far"]
+    assert [list(found) for found in desk.viewer.dims.range] == ranges

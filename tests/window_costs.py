@@ -1,0 +1,62 @@
+"""What things that one does to a layer list cost the thread of a napari window, ours or napari's own."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from gl_window import process_until
+
+REPEATS = 5
+
+
+def settle(viewer: Any) -> None:
+    """Process events until the server, if there is one, and the window have done all that there is to do."""
+    if hasattr(viewer, "sync"):
+        viewer.sync(120)
+    process_until(lambda: False, 0.3)
+
+
+def actions(viewer: Any) -> Mapping[str, Callable[[int], object]]:
+    """Return things to do by name; each is to be done for the numbers up to `REPEATS`, in turn."""
+    layers = viewer.layers
+
+    def hide(number: int) -> None:
+        layers[number].visible = False
+
+    def select(number: int) -> None:
+        layers.selection.active = layers[number]
+
+    def reorder(number: int) -> None:
+        layers.move(number, len(layers) // 2)
+
+    def add(number: int) -> None:
+        viewer.add_image(np.full((24, 32), number, np.uint8), name=f"added {number}")
+
+    def remove(_number: int) -> None:
+        layers.remove(layers[-1])
+
+    def pan(number: int) -> None:
+        viewer.scene.camera.center = (0.0, 100.0, 100.0 + number)
+
+    return {act.__name__: act for act in (hide, select, reorder, add, remove, pan)}
+
+
+def actions_ms(viewer: Any) -> dict[str, tuple[float, float]]:
+    """Return the median CPU milliseconds of each action: until it returns, and until all that follows is done."""
+    costs = {}
+    for name, act in actions(viewer).items():
+        samples = []
+        for number in range(REPEATS):
+            settle(viewer)
+            began_s = time.thread_time()
+            act(number)
+            returned_s = time.thread_time()
+            settle(viewer)
+            samples.append(((returned_s - began_s) * 1e3, (time.thread_time() - began_s) * 1e3))
+        costs[name] = (statistics.median(s[0] for s in samples), statistics.median(s[1] for s in samples))
+    return costs
