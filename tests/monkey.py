@@ -28,7 +28,9 @@ class Monkey:
         self._chance = random.Random(seed)
         self.done: Counter[str] = Counter()
         self.missed: Counter[str] = Counter()
-        self._actions: list[tuple[int, Callable[[Any], None]]] = [
+        self._actions: dict[str, Callable[[Any], None]] = {}
+        self._weights: list[int] = []
+        for weight, action in (
             (30, self.set_layer_property),
             (15, self.set_viewer_property),
             (10, self.step),
@@ -38,23 +40,24 @@ class Monkey:
             (3, self.move_camera),
             (2, self.add_layer),
             (2, self.remove_layer),
-        ]
+        ):
+            self.add(weight, action, name=action.__name__)
 
-    def add(self, weight: int, action: Callable[[Any], None]) -> None:
+    def add(self, weight: int, action: Callable[[Any], None], *, name: str) -> None:
         """Let it also do `action`, which takes a viewer, `weight` times as often as something of weight 1."""
-        self._actions.append((weight, action))
+        self._actions[name] = action
+        self._weights.append(weight)
 
     def act(self) -> None:
         """Do one thing."""
         viewer = self._chance.choice(self._viewers)
-        weights, actions = zip(*self._actions, strict=True)
-        action = self._chance.choices(actions, weights)[0]
+        name = self._chance.choices(list(self._actions), self._weights)[0]
         try:
-            action(viewer)
+            self._actions[name](viewer)
         except _MISSED as error:
-            self.missed[f"{action.__name__}: {type(error).__name__}"] += 1
+            self.missed[f"{name}: {type(error).__name__}"] += 1
         else:
-            self.done[action.__name__] += 1
+            self.done[name] += 1
 
     # --- what it does -------------------------------------------------------------------
 

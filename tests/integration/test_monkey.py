@@ -9,12 +9,14 @@ import pytest
 import napari_cuda
 from gl_window import require_display
 from integration.conftest import Connect, Serve
+from integration.test_window_tools import send_mouse
 from monkey import Monkey, differences
 from napari_cuda.client.headless import RemoteViewer
 from napari_cuda.client.qt.window import StreamedViewer
 from napari_cuda.server_process import ServerProcess
 from raw_client import RawClient
 
+TOOLS = {"labels": "paint", "points": "add", "shapes": "add_rectangle"}
 LOOK_EVERY = 10
 """Actions between two looks at what arrived: in between the clients do not know of each other's."""
 
@@ -33,8 +35,24 @@ def window(server: ServerProcess) -> Iterator[StreamedViewer]:
     viewer.close()
 
 
+def use_a_tool(monkey: Monkey, window: StreamedViewer) -> None:
+    """Draw a short stroke with a tool of a random layer, or undo one."""
+    layer = monkey.a_layer(window)
+    window.layers.selection.active = layer
+    if layer.remote_kind == "labels" and monkey.number(0, 1) < 0.3:
+        layer.undo()
+        return
+    layer.mode = TOOLS.get(layer.remote_kind, "transform")
+    x, y = (round(monkey.number(20, 200)) for _ in range(2))
+    send_mouse(window, "press", x, y, button=1, buttons=[1])
+    for step in range(1, 4):
+        send_mouse(window, "move", x + 8 * step, y + 5 * step, button=0, buttons=[1])
+    send_mouse(window, "release", x + 24, y + 15, button=1, buttons=[])
+
+
 def run(window: StreamedViewer, script: RemoteViewer, server: ServerProcess, actions: int, seed: int) -> None:
     monkey = Monkey([window, script], seed)
+    monkey.add(5, lambda _viewer: use_a_tool(monkey, window), name="use_a_tool")
     for number in range(actions):
         monkey.act()
         if number % LOOK_EVERY == 0:

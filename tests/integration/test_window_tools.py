@@ -55,8 +55,8 @@ def window(server: SceneServer) -> Iterator[StreamedViewer]:
         viewer.close()
 
 
-def use_pointer(window: StreamedViewer, action: str, x: int, y: int, button: int, buttons: list[int]) -> None:
-    """What a mouse does on the canvas, at 60 events a second. QTest's own moves hold no button."""
+def send_mouse(window: StreamedViewer, action: str, x: int, y: int, *, button: int, buttons: list[int]) -> None:
+    """What a mouse does on the canvas. QTest's own moves hold no button."""
     canvas = qt(window).canvas.native
     where = QPointF(x, y)
     held = BUTTONS[buttons[0]] if buttons else BUTTONS[0]
@@ -64,6 +64,11 @@ def use_pointer(window: StreamedViewer, action: str, x: int, y: int, button: int
         KINDS[action], where, canvas.mapToGlobal(where), BUTTONS[button], held, Qt.KeyboardModifier.NoModifier
     )
     QApplication.sendEvent(canvas, event)
+
+
+def use_pointer(window: StreamedViewer, action: str, x: int, y: int, button: int, buttons: list[int]) -> None:
+    """The same, at 60 events a second."""
+    send_mouse(window, action, x, y, button=button, buttons=buttons)
     window.pump(EVENT_S)
 
 
