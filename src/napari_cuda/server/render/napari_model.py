@@ -24,6 +24,7 @@ from napari.utils.action_manager import action_manager
 
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.errors import StartupError
+from napari_cuda.server.render.edge_on import survive_edge_on
 from napari_cuda.settings import headless_napari_config
 
 PRIVATE_NAMES = (
@@ -56,6 +57,7 @@ def initialise_napari() -> None:
     settings.application.save_window_geometry = False
     # The clients change the brush with the mouse, and tell its size.
     settings.application.brush_size_on_mouse_move_modifiers = BrushSizeOnMouseModifiers.DISABLED
+    survive_edge_on()
     _initialize_plugins()
     dask = settings.application.dask
     resize_dask_cache(int(dask.enabled * dask.cache * 1e9))
