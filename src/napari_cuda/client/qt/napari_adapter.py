@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import napari
-import numpy as np
 from napari._app_model import get_app_model
 from napari._app_model.actions._layerlist_context_actions import LAYERLIST_CONTEXT_ACTIONS
 from napari._vispy.layers.base import VispyBaseLayer
@@ -59,7 +58,6 @@ PRIVATE_NAMES = (
     "napari._vispy.layers.base:VispyBaseLayer._on_data_change",
     "napari._vispy.layers.base:VispyBaseLayer._on_blending_change",
     "napari._vispy.layers.base:VispyBaseLayer._on_matrix_change",
-    "napari._vispy.layers.base:VispyBaseLayer._master_transform",
     "napari._vispy.layers.base:VispyBaseLayer.reset",
 )
 
@@ -308,13 +306,6 @@ class NullVispyLayer(VispyBaseLayer):
     def _on_data_change(self) -> None:
         # As napari's own visuals do: the displayed axes may be others now.
         self._on_matrix_change()
-
-    def _on_matrix_change(self) -> None:
-        try:
-            super()._on_matrix_change()
-        except np.linalg.LinAlgError:
-            # A layer seen edge-on has no place on the screen, which is no reason to break the window's events.
-            self._master_transform.matrix = np.eye(4)
 
     def _on_blending_change(self, event: object = None) -> None:
         """Nothing to blend: an empty node has no OpenGL state."""

@@ -35,6 +35,7 @@ from napari_cuda.client.qt.input_sender import InputSender
 from napari_cuda.client.qt.layer_actions import ask_for_menu_actions
 from napari_cuda.client.qt.napari_adapter import main_window, register_null_visuals
 from napari_cuda.client.remote_session import Connected, RemoteSession
+from napari_cuda.edge_on import survive_edge_on
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.packet import PacketHeader
 
@@ -213,6 +214,7 @@ class QtHost:
 def connect_window(config: ClientConfig, *, timeout_s: float, client: str, show: bool = True) -> StreamedViewer:
     """Open the window and connect; ConnectError in one line if that fails (the window is gone then)."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    survive_edge_on()
     register_null_visuals(REMOTE_CLASSES.values())
     ask_for_layer_actions()
     ask_for_menu_actions()

@@ -22,9 +22,9 @@ from napari.settings._constants import BrushSizeOnMouseModifiers
 from napari.utils import resize_dask_cache
 from napari.utils.action_manager import action_manager
 
+from napari_cuda.edge_on import survive_edge_on
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.errors import StartupError
-from napari_cuda.server.render.edge_on import survive_edge_on
 from napari_cuda.settings import headless_napari_config
 
 PRIVATE_NAMES = (

@@ -17,7 +17,7 @@ from vispy.visuals.transforms import MatrixTransform
 
 @functools.cache
 def survive_edge_on() -> None:
-    """Give transforms of this process that have no inverse the nearest to one. Owner: render thread."""
+    """Give transforms of this process that have no inverse the nearest to one. Owner: the thread of napari's models."""
     exact: Any = MatrixTransform.inv_matrix.fget
     exact_inverse: Any = Affine.inverse.fget
 

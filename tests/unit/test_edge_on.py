@@ -10,7 +10,7 @@ from napari.layers import Points
 from napari.utils.transforms import Affine
 from vispy.visuals.transforms import MatrixTransform
 
-from napari_cuda.server.render.edge_on import survive_edge_on
+from napari_cuda.edge_on import survive_edge_on
 
 
 @pytest.fixture(autouse=True)
