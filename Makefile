@@ -8,6 +8,8 @@ PYTEST := $(BIN)/python -m pytest
 LIMIT := timeout --foreground --kill-after=60
 # Most tests wait most of the time: three at once on two cores. Those of one file share a server or a window.
 WORKERS := --tx '3*popen//python=scripts/python-with-display' --dist loadfile
+# A dump of all stacks while a long test goes on may crash it: the dump walks frames that run.
+NO_DUMPS := -o faulthandler_timeout=0
 # Of a part of the tests (ARGS), one of the two runs may have none: that is no failure.
 NOTHING_SELECTED := [ $$? -eq 5 ]
 
@@ -33,7 +35,7 @@ test: setup-test ## make check, then every test that is neither slow nor needs a
 	@$(LIMIT) 900 scripts/with-display $(PYTEST) -m "alone and not slow and not gpu" $(ARGS) || $(NOTHING_SELECTED)
 
 test-slow: setup-test ## the tests that take minutes
-	@$(LIMIT) 2400 scripts/with-display $(PYTEST) -m "slow and not gpu" $(ARGS)
+	@$(LIMIT) 2400 scripts/with-display $(PYTEST) $(NO_DUMPS) -m "slow and not gpu" $(ARGS)
 
 check: setup-test ## ruff, formatting, mypy --strict, import contracts
 	@$(BIN)/ruff check .

@@ -67,8 +67,14 @@ def test_a_hundred_thousand_frames_cost_no_memory_thread_or_gl_object() -> None:
 def running_timers() -> list[QTimer]:
     """Return the timers of our objects that run."""
     # Not isinstance: it asks weak proxies of other tests, whose objects are gone.
-    timers = [one for one in gc.get_objects() if issubclass(type(one), QTimer)]
-    return [t for t in timers if type(t.parent()).__module__.startswith("napari_cuda") and t.isActive()]
+    return [one for one in gc.get_objects() if issubclass(type(one), QTimer) and _is_ours_and_runs(one)]
+
+
+def _is_ours_and_runs(timer: QTimer) -> bool:
+    try:
+        return type(timer.parent()).__module__.startswith("napari_cuda") and timer.isActive()
+    except RuntimeError:  # Qt has deleted it, only Python's half is left
+        return False
 
 
 def test_a_closed_window_leaves_no_timer_thread_or_gl_object() -> None:
