@@ -108,13 +108,18 @@ class NoLocalData:
         """The canvas tells each layer what of it is seen, at every draw: only slicing needs that, and who asks."""
         self.scale_factor = view["scale_factor"]
         self._view = view
+        if getattr(self, "multiscale", False):
+            self._look()  # the controls show the level
+
+    def _look(self) -> None:
+        view, self._view = self._view, None
+        if view is not None:
+            super()._update_draw(**view)  # type: ignore[misc]
 
     @property
     def corner_pixels(self) -> npt.NDArray[np.int_]:
         """napari's: the corners of what of the data is seen, (2, ndim)."""
-        view, self._view = self._view, None
-        if view is not None:
-            super()._update_draw(**view)  # type: ignore[misc]
+        self._look()
         return self._corner_pixels
 
     @corner_pixels.setter

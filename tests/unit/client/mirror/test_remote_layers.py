@@ -358,6 +358,17 @@ def test_what_is_seen_of_a_layer_is_reckoned_when_somebody_asks(monkeypatch: pyt
         assert np.array_equal(layer.corner_pixels, own.corner_pixels)
 
 
+def test_the_level_of_a_pyramid_is_shown_as_soon_as_it_is_drawn() -> None:
+    layer = build("image", level_shapes=[list(HUGE), [max(1, n // 4) for n in HUGE]])
+    layer.locked_data_level = None
+    levels = []
+    for pixels in (10**9, 10):
+        corners = np.array([[-1e7, -1e7], [1e7, 1e7]])
+        layer._update_draw(scale_factor=0.5, corner_pixels_displayed=corners, shape_threshold=(pixels, pixels))
+        levels.append(layer.data_level)
+    assert levels == [0, 1]
+
+
 def test_the_plain_napari_classes_are_untouched() -> None:
     plain: Layer = napari_layers.Image(np.zeros((4, 4)))
     plain.opacity = 0.5
