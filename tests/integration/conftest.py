@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
 import napari_cuda
-from gl_window import Window
+from gl_window import Window, require_display
 from napari_cuda.client.headless import RemoteViewer
+from napari_cuda.client.qt.window import StreamedViewer
 from napari_cuda.netsim import Link, NetSim
 from napari_cuda.server_process import ServerProcess
 from scene_server import SceneServer
@@ -17,6 +18,18 @@ from scene_server import SceneServer
 Serve = Callable[..., ServerProcess]
 Connect = Callable[..., RemoteViewer]
 Network = Callable[..., NetSim]
+
+
+@contextmanager
+def connected_window(server: ServerProcess | NetSim) -> Iterator[StreamedViewer]:
+    """Open the napari window on a server; it shows the server's scene, and is closed after."""
+    require_display()
+    viewer = napari_cuda.connect(server.connect_url, timeout_s=60)
+    try:
+        viewer.sync(60)
+        yield viewer
+    finally:
+        viewer.close()
 
 
 @pytest.fixture(scope="module")

@@ -16,9 +16,7 @@ from qtpy.QtCore import Qt, QUrl
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QMessageBox
 
-import napari_cuda
-from gl_window import require_display
-from integration.conftest import Serve
+from integration.conftest import Serve, connected_window
 from integration.test_window import pump_until, qt
 from napari_cuda.client.qt.data_actions import FILE, DataActions
 from napari_cuda.client.qt.window import StreamedViewer
@@ -37,11 +35,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def window(serve: Serve, root: Path) -> Iterator[StreamedViewer]:
-    require_display()
-    viewer = napari_cuda.connect(serve("--root", root, "--size", "160x120").connect_url, timeout_s=60)
-    viewer.sync(30)
-    yield viewer
-    viewer.close()
+    with connected_window(serve("--root", root, "--size", "160x120")) as viewer:
+        yield viewer
 
 
 @pytest.fixture

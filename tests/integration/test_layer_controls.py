@@ -10,8 +10,7 @@ from napari.utils.notifications import notification_manager
 from qtpy.QtWidgets import QAbstractButton, QAbstractSlider, QAbstractSpinBox, QComboBox
 
 import napari_cuda
-from gl_window import require_display
-from integration.conftest import Serve
+from integration.conftest import Serve, connected_window
 from napari_cuda import conversion
 from napari_cuda.client.headless import RemoteViewer
 from napari_cuda.client.qt.window import StreamedViewer
@@ -124,11 +123,8 @@ def server(serve_scene: Serve) -> ServerProcess:
 
 @pytest.fixture(scope="module")
 def window(server: ServerProcess) -> Iterator[StreamedViewer]:
-    require_display()
-    viewer = napari_cuda.connect(server.connect_url, timeout_s=60)
-    viewer.sync(30)
-    yield viewer
-    viewer.close()
+    with connected_window(server) as viewer:
+        yield viewer
 
 
 @pytest.fixture(scope="module")

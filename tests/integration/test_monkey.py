@@ -6,9 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-import napari_cuda
-from gl_window import require_display
-from integration.conftest import Connect, Serve
+from integration.conftest import Connect, Serve, connected_window
 from integration.test_window_tools import send_mouse
 from monkey import Monkey, differences
 from napari_cuda.client.headless import RemoteViewer
@@ -28,11 +26,8 @@ def server(serve_scene: Serve) -> ServerProcess:
 
 @pytest.fixture
 def window(server: ServerProcess) -> Iterator[StreamedViewer]:
-    require_display()
-    viewer = napari_cuda.connect(server.connect_url, timeout_s=60)
-    viewer.sync(60)
-    yield viewer
-    viewer.close()
+    with connected_window(server) as viewer:
+        yield viewer
 
 
 def use_a_tool(monkey: Monkey, window: StreamedViewer) -> None:

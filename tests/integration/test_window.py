@@ -9,9 +9,7 @@ from typing import Any
 import pytest
 from qtpy.QtCore import Qt
 
-import napari_cuda
-from gl_window import require_display
-from integration.conftest import Connect, Serve
+from integration.conftest import Connect, Serve, connected_window
 from napari_cuda.client.headless import RemoteViewer
 from napari_cuda.client.qt.window import StreamedViewer
 from napari_cuda.protocol import messages as m
@@ -32,11 +30,8 @@ def server(serve_scene: Serve) -> ServerProcess:
 @pytest.fixture(scope="module")
 def window(server: ServerProcess) -> Iterator[StreamedViewer]:
     """The window, connected."""
-    require_display()
-    viewer = napari_cuda.connect(server.connect_url, timeout_s=60)
-    viewer.sync(30)
-    yield viewer
-    viewer.close()
+    with connected_window(server) as viewer:
+        yield viewer
 
 
 @pytest.fixture

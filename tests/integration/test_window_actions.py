@@ -15,9 +15,7 @@ from napari.utils.notifications import notification_manager
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
-import napari_cuda
-from gl_window import require_display
-from integration.conftest import Connect, Serve
+from integration.conftest import Connect, Serve, connected_window
 from integration.test_window import pump_until, qt, row_index
 from napari_cuda.client.headless import RemoteViewer
 from napari_cuda.client.mirror.remote_layers import RemoteLayer
@@ -44,11 +42,8 @@ def server(serve_scene: Serve) -> ServerProcess:
 
 @pytest.fixture(scope="module")
 def window(server: ServerProcess) -> Iterator[StreamedViewer]:
-    require_display()
-    viewer = napari_cuda.connect(server.connect_url, timeout_s=60)
-    viewer.sync(30)
-    yield viewer
-    viewer.close()
+    with connected_window(server) as viewer:
+        yield viewer
 
 
 @pytest.fixture

@@ -250,7 +250,7 @@ class NewLabelsElsewhere:
 
     def ask_for_new_labels(self) -> None:
         """Have the server do what the button does."""
-        raise NotImplementedError
+        raise NotImplementedError  # the viewer, which has the connection, does it
 
     def _new_labels(self) -> None:
         self.ask_for_new_labels()

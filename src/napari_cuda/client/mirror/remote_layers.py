@@ -143,7 +143,7 @@ class RemoteLayer(RemoteTools, NoLocalData):
             try:
                 base.__set__(self, value)
                 check_placement(layer, row.name, conversion.read(self, row))
-            except BaseException:
+            except BaseException:  # an interrupt too: the layer may not stay where it cannot be drawn
                 base.__set__(self, before)
                 raise
 

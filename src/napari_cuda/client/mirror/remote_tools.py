@@ -35,7 +35,7 @@ class RemoteTools:
 
     def command(self, name: str, **args: Any) -> None:
         """Ask the server to do something with this layer."""
-        raise NotImplementedError
+        raise NotImplementedError  # `RemoteLayer` does it
 
     @property
     def tool_is_remote(self) -> bool:

@@ -154,7 +154,7 @@ class ViewerMirror:
                 self._keep_model()
             case m.ViewUpdate(revision, values):
                 shown = self._control.mirror(Scope.VIEW, values, revision)
-                self._show(Scope.VIEW, self.view, shown.keys() - {"ndisplay"})
+                self._show(Scope.VIEW, self.view, [name for name in shown if name != "ndisplay"])
                 if "ndisplay" in values:
                     self._keep_model()
 

@@ -115,7 +115,7 @@ class Jobs:
             log.debug("job %s was cancelled", name)
         except NapariCudaError as error:
             why = str(error)
-        except Exception as error:
+        except Exception as error:  # a reader or writer plugin may raise anything
             log.exception("a job failed")
             why = f"the server failed: {type(error).__name__}: {error}".splitlines()[0]
         self._post(lambda: self._returned(name, finish, why))
@@ -132,7 +132,7 @@ class Jobs:
     def _finish(self, name: str, finish: Finish) -> None:
         try:
             result = finish()
-        except Exception as error:
+        except Exception as error:  # napari may raise anything on what a plugin read
             log.exception("the result of a job could not be used")
             self._end(name, "failed", f"napari refuses it: {type(error).__name__}: {error}".splitlines()[0])
         else:
