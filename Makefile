@@ -7,9 +7,8 @@ PYTEST := $(BIN)/python -m pytest
 # A native deadlock ignores pytest's own time limit: end the run from outside.
 LIMIT := timeout --foreground --kill-after=60
 # Most tests wait most of the time: three at once on two cores. Those of one file share a server or a window.
-WORKERS := --tx '3*popen//python=scripts/python-with-display' --dist loadfile
-# A dump of all stacks while a long test goes on may crash it: the dump walks frames that run.
-NO_DUMPS := -o faulthandler_timeout=0
+# One that crashes ends the run: its file cannot be resumed, and pytest-xdist would wait for ever.
+WORKERS := --tx '3*popen//python=scripts/python-with-display' --dist loadfile --max-worker-restart=0
 # Of a part of the tests (ARGS), one of the two runs may have none: that is no failure.
 NOTHING_SELECTED := [ $$? -eq 5 ]
 
@@ -35,7 +34,7 @@ test: setup-test ## make check, then every test that is neither slow nor needs a
 	@$(LIMIT) 900 scripts/with-display $(PYTEST) -m "alone and not slow and not gpu" $(ARGS) || $(NOTHING_SELECTED)
 
 test-slow: setup-test ## the tests that take minutes
-	@$(LIMIT) 2400 scripts/with-display $(PYTEST) $(NO_DUMPS) -m "slow and not gpu" $(ARGS)
+	@$(LIMIT) 2400 scripts/with-display $(PYTEST) -m "slow and not gpu" $(ARGS)
 
 check: setup-test ## ruff, formatting, mypy --strict, import contracts
 	@$(BIN)/ruff check .
@@ -44,8 +43,8 @@ check: setup-test ## ruff, formatting, mypy --strict, import contracts
 	@report=$$($(BIN)/lint-imports --no-logo --cache-dir .import_linter_cache 2>&1) \
 	    && echo "Import contracts: kept" || { echo "$$report"; exit 1; }
 
-bench: setup-demo ## what each stage costs, and the whole chain against the slowest stage
-	@$(BIN)/python benchmarks/first_light.py $(ARGS)
+bench: setup-demo ## the whole chain beside what its stages cost alone (ARGS='-w pan2d --json now.jsonl')
+	@$(BIN)/napari-cuda bench $(ARGS)
 
 gpu: setup-demo ## the tests that need a real GPU; a skipped one fails
 	@$(PYTEST) -m gpu --no-skips $(ARGS)

@@ -21,11 +21,11 @@ from rich.table import Table
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from napari_cuda.client.decode.h264 import H264Decoder
-from napari_cuda.client.decode.still import decode_still
+from napari_cuda.client.decode.still import StillDecoder
 from napari_cuda.protocol.digest import picture_hash
 from napari_cuda.server.encode.h264 import DEFAULT_BIT_RATE, H264Encoder
-from napari_cuda.server.encode.still import encode_still
 from pictures import Rgba, luma_of, noisy_pan, opaque, patches, psnr_db
+from stills import parts_of, read
 
 SIZE = (1280, 720)
 FRAME_RATE = 60
@@ -79,14 +79,14 @@ def still_table(repeats: int) -> Table:
         table.add_column(column, justify="left" if column == "clip" else "right")
     for name, pictures in clips(1):
         picture = pictures[0]
-        png, digest = encode_still(picture), picture_hash(picture)
+        parts = parts_of(picture)
         stages: list[Callable[[], object]] = [
             partial(picture_hash, picture),
-            partial(encode_still, picture),
-            partial(decode_still, png, digest),
+            partial(parts_of, picture),
+            partial(read, StillDecoder(), picture, parts),
         ]
         times = (f"{median(timed(stage)[0] for _ in range(repeats)):.2f}" for stage in stages)
-        table.add_row(name, *times, f"{len(png) / 1e3:.0f}")
+        table.add_row(name, *times, f"{sum(len(part) for part in parts) / 1e3:.0f}")
     return table
 
 

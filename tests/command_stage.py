@@ -12,6 +12,7 @@ from layers_of_each_kind import layer_of
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.properties import LAYER_KINDS
 from napari_cuda.server.data.jobs import Jobs
+from napari_cuda.server.data.roots import ServedRoots
 from napari_cuda.server.render.commands import Commands
 from napari_cuda.server.render.histograms import Histograms
 from napari_cuda.server.render.layer_actions import LayerActions
@@ -22,7 +23,7 @@ from napari_cuda.server.render.scene_bridge import SceneBridge
 class CommandStage:
     """`L1` … are layers of `LAYER_KINDS`, in that order."""
 
-    def __init__(self) -> None:
+    def __init__(self, roots: ServedRoots | None = None) -> None:
         self.viewer = ViewerModel()
         self.bridge = SceneBridge(self.viewer, on_change=lambda: None)
         for kind in LAYER_KINDS:
@@ -32,7 +33,7 @@ class CommandStage:
         self.delivered: list[tuple[str, m.LayerHistogram]] = []
         self.jobs = Jobs(self.posted.put, lambda viewer, update: self.told.append((viewer, update)))
         self.commands = Commands(self.viewer, self.bridge.layer, self.jobs)
-        LayerCommands(self.commands, self.bridge)
+        LayerCommands(self.commands, self.bridge, roots or ServedRoots())
         LayerActions(self.commands, self.bridge.note_edit)
         self.histograms = Histograms(
             self.commands, lambda viewer, messages: self.delivered.extend((viewer, one) for one in messages)

@@ -104,6 +104,10 @@ def _labels() -> Iterator[Gesture]:
     yield paint("through all slices", *drag(line((250, 60), (300, 100), 8)), n_edit_dimensions=3, selected_label=1)
     yield paint("paint in 3D", *drag(line((180, 140), (230, 160), 8)), ndisplay=3, selected_label=11, brush_size=3)
     yield paint("fill in 3D", *clicks([(200, 150)]), mode="fill", ndisplay=3, selected_label=12)
+    handles = {"resize": [(360, 270), (330, 250)], "rotate": [(200, 6), (280, 30)], "move": [(200, 150), (230, 140)]}
+    for what, (start, end) in handles.items():
+        yield paint(f"transform box: {what}", *drag(line(start, end, 9)), mode="transform", affine=np.eye(4).tolist())
+    yield paint("the transform undone", mode="pan_zoom", affine=np.eye(4).tolist())
 
 
 def _points() -> Iterator[Gesture]:
@@ -149,6 +153,11 @@ def _shapes() -> Iterator[Gesture]:
     yield shape("move a vertex", "direct", *drag(line((160, 130), (170, 150), 9)))
     yield shape("insert a vertex", "vertex_insert", *clicks([(110, 70)]))
     yield shape("remove a vertex", "vertex_remove", *clicks([(110, 70)]))
+    yield shape("rotate by the handle", "select", *clicks([(100, 100)]), *drag(line((55, 100), (70, 60), 9)))
+    on_the_path = [(80, 142), (118, 147)]
+    yield shape("insert vertices of a path", "select", *clicks(on_the_path[:1]))
+    yield shape("insert vertices of a path: there", "vertex_insert", *clicks(on_the_path))
+    yield shape("remove vertices of a path", "vertex_remove", *clicks(on_the_path))
     yield shape("to the front", "select", *clicks([(200, 200)]), ["act", "move_shapes_selection_to_front"])
     yield shape("copy and paste", "select", ["act", "copy_selected_shapes"], ["act", "paste_shape"])
     yield shape("delete", "select", *clicks([(300, 90)]), ["act", "delete_selected_shapes"])
@@ -164,7 +173,8 @@ def contents(layer: Any) -> Any:
         data = np.ascontiguousarray(layer.data)
         values, counts = np.unique(data, return_counts=True)
         histogram = {str(value): int(count) for value, count in zip(values, counts, strict=True)}
-        return {"histogram": histogram, "sha256": hashlib.sha256(data.tobytes()).hexdigest()}
+        pixels = {"histogram": histogram, "sha256": hashlib.sha256(data.tobytes()).hexdigest()}
+        return {**pixels, "affine": np.asarray(layer.affine).tolist()}
     if kind == "Points":
         return np.asarray(layer.data).tolist()
     order = np.argsort(layer.z_index, kind="stable").tolist()

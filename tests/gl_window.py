@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import napari
@@ -15,12 +15,12 @@ from OpenGL import GL
 from qtpy.QtCore import QEventLoop
 from qtpy.QtWidgets import QApplication
 
+from napari_cuda.client.control.placement import Placement, Rect
 from napari_cuda.client.playout.frame import SubmittedFrame
 from napari_cuda.client.playout.lease import FrameLease
 from napari_cuda.client.playout.picture import ColorSpec, ExactPicture, YuvPicture
-from napari_cuda.client.qt.gl_renderer import GLRenderer
+from napari_cuda.client.qt.gl_renderer import GLRenderer, letterboxed
 from napari_cuda.client.qt.napari_adapter import CanvasAdapter
-from napari_cuda.client.qt.yuv_shader import Rect
 from napari_cuda.protocol.packet import PacketHeader, PacketKind
 
 Picture = npt.NDArray[np.uint8]
@@ -53,6 +53,9 @@ def open_viewer() -> napari.Viewer:
     """Return a shown napari viewer without its welcome screen."""
     require_display()
     viewer = napari.Viewer(show=True, show_welcome_screen=False)
+    # Where the display's pointer happens to be over it, napari looks at layers in a thread of its own, which connects
+    # to their events while this one does: its emitters are not made for that. Our own window looks at nothing there.
+    viewer.window._qt_window.status_thread.close_terminate()
     canvas = viewer.window._qt_viewer.canvas.native
     assert process_until(lambda: canvas.isVisible() and canvas.isValid())
     return viewer
@@ -87,7 +90,10 @@ class Window:
 
     def paint(self, viewport_px: tuple[int, int, int, int]) -> None:
         self.painted += 1
-        self.renderer.draw(self.frame, viewport_px, self.adapter.context_id, self.destination)
+        self.renderer.draw(self.frame, viewport_px, self.adapter.context_id, self.place)
+
+    def place(self, header: PacketHeader, viewport_size: tuple[int, int]) -> Sequence[Placement]:
+        return letterboxed(header, viewport_size) if self.destination is None else (Placement(self.destination),)
 
     def count_drawn(self) -> None:
         self.drawn += 1

@@ -17,13 +17,13 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
-def run(command: list[str]) -> subprocess.CompletedProcess[str]:
+def run(command: list[str], timeout_s: float = 100.0) -> subprocess.CompletedProcess[str]:
     """Run a command to its end; its output as text."""
-    return subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
 
 
 def run_headless(
-    config: Path, script: Path, *args: str, environment: tuple[str, ...] = ()
+    config: Path, script: Path, *args: str, environment: tuple[str, ...] = (), timeout_s: float = 100.0
 ) -> subprocess.CompletedProcess[str]:
     """Run `script` headless with its napari settings in `config`; `environment` holds NAME=value."""
-    return run(["env", *environment, sys.executable, "-c", BOOT, str(config), str(script), *args])
+    return run(["env", *environment, sys.executable, "-c", BOOT, str(config), str(script), *args], timeout_s)

@@ -25,7 +25,7 @@ class Monkey:
 
     def __init__(self, viewers: list[Any], seed: int) -> None:
         self._viewers = viewers
-        self._chance = random.Random(seed)
+        self.chance = random.Random(seed)
         self.done: Counter[str] = Counter()
         self.missed: Counter[str] = Counter()
         self._actions: dict[str, Callable[[Any], None]] = {}
@@ -50,8 +50,8 @@ class Monkey:
 
     def act(self) -> None:
         """Do one thing."""
-        viewer = self._chance.choice(self._viewers)
-        name = self._chance.choices(list(self._actions), self._weights)[0]
+        viewer = self.chance.choice(self._viewers)
+        name = self.chance.choices(list(self._actions), self._weights)[0]
         try:
             self._actions[name](viewer)
         except _MISSED as error:
@@ -67,7 +67,7 @@ class Monkey:
         conversion.write(layer, row, self._value(row))
 
     def set_viewer_property(self, viewer: Any) -> None:
-        scope, root = self._chance.choice(
+        scope, root = self.chance.choice(
             ((Scope.DIMS, viewer.dims), (Scope.CAMERA, viewer.scene.camera), (Scope.VIEW, viewer))
         )
         row = self._a_row(scope_properties(scope))
@@ -76,28 +76,28 @@ class Monkey:
         conversion.write(root, row, self._value(row))
 
     def step(self, viewer: Any) -> None:
-        axis = self._chance.randrange(viewer.dims.ndim)
-        viewer.dims.set_current_step(axis, self._chance.randrange(max(1, viewer.dims.nsteps[axis])))
+        axis = self.chance.randrange(viewer.dims.ndim)
+        viewer.dims.set_current_step(axis, self.chance.randrange(max(1, viewer.dims.nsteps[axis])))
 
     def select(self, viewer: Any) -> None:
-        count = self._chance.choice((1, 1, 1, 2, 3))
-        viewer.layers.selection = set(self._chance.sample(list(viewer.layers), min(count, len(viewer.layers))))
+        count = self.chance.choice((1, 1, 1, 2, 3))
+        viewer.layers.selection = set(self.chance.sample(list(viewer.layers), min(count, len(viewer.layers))))
 
     def move_layer(self, viewer: Any) -> None:
         count = len(viewer.layers)
-        viewer.layers.move(self._chance.randrange(count), self._chance.randrange(count + 1))
+        viewer.layers.move(self.chance.randrange(count), self.chance.randrange(count + 1))
 
     def toggle_dimensions(self, viewer: Any) -> None:
         viewer.dims.ndisplay = 5 - viewer.dims.ndisplay
 
     def move_camera(self, viewer: Any) -> None:
         camera = viewer.scene.camera
-        camera.zoom = self._chance.uniform(0.5, 8)
-        camera.center = tuple(self._chance.uniform(0, 60) for _ in range(3))
+        camera.zoom = self.chance.uniform(0.5, 8)
+        camera.center = tuple(self.chance.uniform(0, 60) for _ in range(3))
 
     def add_layer(self, viewer: Any) -> None:
         if len(viewer.layers) < MOST_LAYERS:
-            self._chance.choice((viewer.add_points, viewer.add_shapes))(None, ndim=3)
+            self.chance.choice((viewer.add_points, viewer.add_shapes))(None, ndim=3)
 
     def remove_layer(self, viewer: Any) -> None:
         if len(viewer.layers) > FEWEST_LAYERS:
@@ -107,24 +107,24 @@ class Monkey:
 
     def a_layer(self, viewer: Any) -> Any:
         """Return one of the viewer's layers."""
-        return self._chance.choice([layer for layer in viewer.layers if hasattr(layer, "remote_kind")])
+        return self.chance.choice([layer for layer in viewer.layers if hasattr(layer, "remote_kind")])
 
     def number(self, low: float, high: float) -> float:
         """Return a number between the two."""
-        return self._chance.uniform(low, high)
+        return self.chance.uniform(low, high)
 
     def _a_row(self, rows: dict[str, Property]) -> Property:
-        return self._chance.choice([row for row in rows.values() if row.writable])
+        return self.chance.choice([row for row in rows.values() if row.writable])
 
     def _value(self, row: Property) -> Wire:
         wire = row.wire
         if isinstance(wire, Bool):
-            return self._chance.random() < 0.5
+            return self.chance.random() < 0.5
         if isinstance(wire, Choice):
-            return self._chance.choice(wire.options)
+            return self.chance.choice(wire.options)
         if isinstance(wire, Number) and max(abs(wire.low), abs(wire.high)) <= 100:
-            return wire.check(round(self._chance.uniform(wire.low, wire.high)))
-        return self._chance.choice(row.examples)
+            return wire.check(round(self.chance.uniform(wire.low, wire.high)))
+        return self.chance.choice(row.examples)
 
 
 def differences(viewers: dict[str, Any], truth: m.SceneSnapshot) -> list[str]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from napari_cuda.client.playout.picture import YuvPicture
+from napari_cuda.bench.fidelity import luma_of, psnr_db, rgb_of
 
 Rgba = npt.NDArray[np.uint8]
 
-# Kr and Kb of ITU-T H.273, by which Y, U and V are made from R, G and B.
-_WEIGHTS = {"bt709": (0.2126, 0.0722), "bt601": (0.299, 0.114)}
+__all__ = ["Rgba", "luma_of", "noisy_pan", "opaque", "patches", "psnr_db", "rgb_of"]
 
 
 def opaque(rgb: npt.ArrayLike, size: tuple[int, int]) -> Rgba:
@@ -47,33 +46,3 @@ def noisy_pan(count: int, size: tuple[int, int], step: tuple[int, int] = (3, 2))
     scene = opaque(np.clip(noisy, 0, 255)[..., None], (width, height))
     corners = [(step[0] * index, step[1] * index) for index in range(count)]
     return [np.ascontiguousarray(scene[top : top + size[1], left : left + size[0]]) for left, top in corners]
-
-
-def rgb_of(picture: YuvPicture, size: tuple[int, int]) -> npt.NDArray[np.float64]:
-    """Return the top left `size` (width, height) as (h, w, 3), by the formulas of ITU-T H.273."""
-    width, height = size
-    shift_x, shift_y = picture.chroma_shift
-
-    def chroma(plane: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
-        full = plane.repeat(1 << shift_y, axis=0).repeat(1 << shift_x, axis=1)[:height, :width]
-        return (full.astype(np.float64) - 128) / (255 if picture.color.full_range else 224)
-
-    luma = picture.y[:height, :width].astype(np.float64)
-    y = luma / 255 if picture.color.full_range else (luma - 16) / 219
-    u, v = chroma(picture.u), chroma(picture.v)
-    red, blue = _WEIGHTS[picture.color.matrix]
-    r, b = y + 2 * (1 - red) * v, y + 2 * (1 - blue) * u
-    g = (y - red * r - blue * b) / (1 - red - blue)
-    return 255 * np.stack([r, g, b], axis=-1)
-
-
-def luma_of(rgba: Rgba) -> npt.NDArray[np.float64]:
-    """Return the BT.709 full range luma of a picture, (h, w)."""
-    red, blue = _WEIGHTS["bt709"]
-    return rgba[..., :3].astype(np.float64) @ (red, 1 - red - blue, blue)
-
-
-def psnr_db(found: npt.ArrayLike, expected: npt.ArrayLike) -> float:
-    """Return the peak signal to noise ratio of two 8 bit pictures in decibels."""
-    error = np.mean((np.asarray(found, np.float64) - np.asarray(expected, np.float64)) ** 2)
-    return float(10 * np.log10(255**2 / max(error, 1e-9)))

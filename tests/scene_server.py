@@ -21,8 +21,7 @@ class SceneServer(ServerProcess):
     """Serves a scene of `scenes.SCENES` on a canvas of `size` (width, height)."""
 
     def __init__(self, scene: str, size: tuple[int, int] = (1280, 720)) -> None:
-        super().__init__([])
-        self._arguments = [sys.executable, __file__, scene, f"{size[0]}x{size[1]}"]
+        super().__init__([scene, f"{size[0]}x{size[1]}"], program=[__file__])
 
     def contents(self) -> dict[str, Any]:
         """Return what the layers hold on the server, by name, as `gestures.contents` tells it."""
@@ -43,8 +42,7 @@ def main(scene: str, size: str) -> None:
 
     def announce(server: object) -> None:
         end_with_stdin(server.stop)
-        facts = {"url": server.url, "token": server.config.token, "pid": os.getpid(), "port": server.port}
-        print(json.dumps(facts), flush=True)
+        print(server.announcement(), flush=True)
 
     width, height = (int(side) for side in size.split("x"))
     viewer = ViewerModel()

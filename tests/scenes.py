@@ -5,9 +5,6 @@ The data is the same in every process, so that pictures of two processes can be 
 
 from __future__ import annotations
 
-import gzip
-import importlib.util
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +14,7 @@ import likeness_scenes
 import scale_scenes
 import value_scenes
 from layers_of_each_kind import layer_of
+from napari_cuda.bench.scenes import mri_volume
 
 
 def smooth_image(height: int, width: int, seed: int = 0) -> npt.NDArray[np.uint8]:
@@ -37,22 +35,14 @@ def add_flat_scene(viewer: Any) -> None:
     viewer.add_points(points, name="points", size=14, face_color="orange", border_color="black")
 
 
-def mri_volume() -> npt.NDArray[np.uint8]:
-    """Return nilearn's bundled MNI152 T1 head, (197, 233, 189) uint8, 1 mm voxels.
+def wide_image() -> npt.NDArray[np.uint8]:
+    """Return (900, 4000) uint8, nowhere darker than 60."""
+    return smooth_image(900, 4000) // 2 + 60
 
-    Raises FileNotFoundError if nilearn is not installed.
-    """
-    spec = importlib.util.find_spec("nilearn")
-    if spec is None or spec.origin is None:
-        raise FileNotFoundError("the MRI volume comes with nilearn: pip install nilearn")
-    folder = Path(spec.origin).parent / "datasets" / "data"
-    raw = gzip.decompress((folder / "mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz").read_bytes())
-    shape = np.frombuffer(raw, "<i2", 3, offset=42)
-    if np.frombuffer(raw, "<i2", 1, offset=70)[0] != 2:
-        raise ValueError("the MRI volume is not of unsigned bytes")
-    offset = int(np.frombuffer(raw, "<f4", 1, offset=108)[0])
-    voxels = np.frombuffer(raw, np.uint8, int(np.prod(shape, dtype=np.int64)), offset=offset)
-    return voxels.reshape(shape, order="F")
+
+def add_wide_image(viewer: Any) -> None:
+    """Add an image that reaches far beyond any canvas to its left and right, in its own grey values."""
+    viewer.add_image(wide_image(), name="wide", contrast_limits=(0, 255))
 
 
 def add_mri_volume(viewer: Any) -> None:
@@ -157,6 +147,7 @@ SCENES = (
         "flat": add_flat_scene,
         "many": add_many_layers,
         "mri": add_mri_volume,
+        "wide": add_wide_image,
         "patches": add_color_patches,
         "blending": add_blending_scene,
         "image and labels": add_image_and_labels,

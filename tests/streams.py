@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from queue import Queue
 
 import numpy as np
@@ -17,8 +18,9 @@ from napari_cuda.client.playout.source_mux import Source
 from napari_cuda.protocol.digest import picture_hash
 from napari_cuda.protocol.packet import PacketFlag, PacketHeader, PacketKind
 from napari_cuda.server.encode.h264 import H264Encoder
-from napari_cuda.server.encode.still import encode_still
+from napari_cuda.server.encode.still import StillEncoding
 from pictures import Rgba, noisy_pan
+from stills import parts_of
 
 Packet = tuple[PacketHeader, bytes]
 
@@ -55,7 +57,16 @@ class PacketSource:
         return self.header(PacketKind.ACCESS_UNIT, keyframe=unit.keyframe), unit.data
 
     def still(self) -> Packet:
-        return self.header(PacketKind.STILL), encode_still(self.picture)
+        data, last = StillEncoding(self.picture).next_part()
+        assert last
+        return self.header(PacketKind.STILL), data
+
+    def still_in_parts(self) -> list[Packet]:
+        """Return the packets of a still that is too large for one."""
+        parts = parts_of(self.picture, part_size=500)
+        before = [self.header(PacketKind.STILL_PART) for _ in parts[1:]]
+        headers = [*before, self.header(PacketKind.STILL)]
+        return [(replace(header, part=index), parts[index]) for index, header in enumerate(headers)]
 
     def unchanged(self) -> Packet:
         return self.header(PacketKind.UNCHANGED), b""
@@ -85,6 +96,7 @@ class RecordingClient:
         outlets = Outlets(
             present=self._present,
             on_unchanged=lambda header: self.log.put(f"unchanged {header.seq}"),
+            on_part=lambda header: self.log.put(f"part {header.seq}"),
             on_lost=lambda header: self.log.put(f"lost {header.seq}"),
             on_restarted=lambda: self.log.put("restarted"),
             metrics=self,

@@ -31,6 +31,9 @@ def actions(viewer: Any) -> Mapping[str, Callable[[int], object]]:
     def select(number: int) -> None:
         layers.selection.active = layers[number]
 
+    def rename(number: int) -> None:
+        layers[number].name = f"renamed {number}"
+
     def reorder(number: int) -> None:
         layers.move(number, len(layers) // 2)
 
@@ -43,20 +46,27 @@ def actions(viewer: Any) -> Mapping[str, Callable[[int], object]]:
     def pan(number: int) -> None:
         viewer.scene.camera.center = (0.0, 100.0, 100.0 + number)
 
-    return {act.__name__: act for act in (hide, select, reorder, add, remove, pan)}
+    return {act.__name__: act for act in (hide, select, rename, reorder, add, remove, pan)}
 
 
 def actions_ms(viewer: Any) -> dict[str, tuple[float, float]]:
     """Return the median CPU milliseconds of each action: until it returns, and until all that follows is done."""
-    costs = {}
+    return {
+        name: (statistics.median(s[0] for s in samples), statistics.median(s[1] for s in samples))
+        for name, samples in samples_ms(viewer).items()
+    }
+
+
+def samples_ms(viewer: Any, repeats: int = REPEATS) -> dict[str, list[tuple[float, float]]]:
+    """Return CPU milliseconds of each action, each time: until it returns, and until all that follows is done."""
+    taken: dict[str, list[tuple[float, float]]] = {}
     for name, act in actions(viewer).items():
-        samples = []
-        for number in range(REPEATS):
+        for number in range(repeats):
             settle(viewer)
             began_s = time.thread_time()
             act(number)
             returned_s = time.thread_time()
             settle(viewer)
-            samples.append(((returned_s - began_s) * 1e3, (time.thread_time() - began_s) * 1e3))
-        costs[name] = (statistics.median(s[0] for s in samples), statistics.median(s[1] for s in samples))
-    return costs
+            cost = ((returned_s - began_s) * 1e3, (time.thread_time() - began_s) * 1e3)
+            taken.setdefault(name, []).append(cost)
+    return taken

@@ -91,9 +91,16 @@ def serve(
     from napari_cuda.server.config import ServerConfig  # noqa: PLC0415 -- the environment comes first
 
     chosen = settings.load_settings()
-    defaults: dict[str, Any] = {"gl_device": chosen.gl_device, "upload_limit_mb": chosen.upload_limit_mb}
+    defaults: dict[str, Any] = {
+        "gl_device": chosen.gl_device,
+        "encoder": chosen.encoder,
+        "upload_limit_mb": chosen.upload_limit_mb,
+        "chunk_cache_mb": chosen.chunk_cache_mb,
+    }
     if chosen.token is not None:
         defaults["token"] = chosen.token.get_secret_value()
+    if chosen.view_token is not None:
+        defaults["view_token"] = chosen.view_token.get_secret_value()
     roots = tuple(Path(root) for root in options.pop("roots", ()))
     config = ServerConfig(**defaults | options, roots=roots)
     from napari_cuda.server.lifecycle import serve as serve_until_interrupted  # noqa: PLC0415

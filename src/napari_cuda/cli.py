@@ -1,10 +1,9 @@
-"""The command line: `napari-cuda serve | connect | demo | snapshot | netsim | doctor`."""
+"""The command line: `napari-cuda serve | connect | demo | snapshot | bench | netsim | doctor`."""
 
 from __future__ import annotations
 
 import json
 import logging
-import os
 import signal
 import sys
 import threading
@@ -83,12 +82,21 @@ def serve(  # noqa: PLR0913 -- one parameter for each option
     root: Annotated[
         list[Path] | None, typer.Option(help="Serve only files below this folder (may be given several times).")
     ] = None,
+    allow_url: Annotated[
+        list[str] | None,
+        typer.Option(help="Let clients open what is below this address (several times: several); else only DATA."),
+    ] = None,
     size: Annotated[str, typer.Option(help="Canvas size until a window connects, WIDTHxHEIGHT.")] = "1280x720",
     fps: Annotated[float, typer.Option(help="Most frames per second.")] = 60.0,
+    bit_rate: Annotated[
+        float, typer.Option(help="Most Mbit/s for each viewer; on a link that carries less, less.")
+    ] = 20.0,
     tls: Annotated[
         tuple[Path, Path] | None, typer.Option(metavar="CERT KEY", help="TLS certificate and private key (PEM).")
     ] = None,
-    announce: Annotated[str | None, typer.Option(help="'json': print url, token, pid and port as one line.")] = None,
+    announce: Annotated[
+        str | None, typer.Option(help="'json': print url, token, view_token, pid and port as one line.")
+    ] = None,
     owned: Annotated[
         bool, typer.Option("--end-with-stdin", hidden=True, help="End when standard input closes.")
     ] = False,
@@ -116,8 +124,10 @@ def serve(  # noqa: PLR0913 -- one parameter for each option
                 host=host,
                 port=port,
                 roots=tuple(root or ()),
+                allowed_urls=tuple(allow_url or ()),
                 size=_size(size),
                 frame_rate=fps,
+                bit_rate=int(1e6 * bit_rate),
                 tls=tls,
             )
 
@@ -130,8 +140,7 @@ def _ready(server: Server, line: TextIO | None, *, owned: bool) -> None:
 
 def _announce(server: Server, line: TextIO | None) -> None:
     if line is not None:
-        facts = {"url": server.url, "token": server.config.token, "pid": os.getpid(), "port": server.port}
-        line.write(json.dumps(facts) + "\n")
+        line.write(server.announcement() + "\n")
         line.flush()
         return
     layers = ", ".join(layer.name for layer in server.viewer.layers) or "an empty scene"
@@ -140,6 +149,7 @@ def _announce(server: Server, line: TextIO | None) -> None:
     out.print(f"  url    {server.url}", highlight=False)
     out.print(f"  token  {server.config.token}", highlight=False)
     out.print(f"\nconnect with\n  [bold]napari-cuda connect '{server.connect_url}'[/bold]", highlight=False)
+    out.print(f"to let others look, and change nothing\n  napari-cuda connect '{server.view_url}'", highlight=False)
     if server.config.loopback:
         out.print(
             f"from another machine, first:  ssh -L {server.port}:127.0.0.1:{server.port} THIS_HOST", highlight=False
@@ -222,6 +232,41 @@ def demo(
         from napari_cuda import demo as demos
 
         demos.run(out, output, exit_after=exit_after)
+
+
+@app.command()
+def bench(
+    workload: Annotated[
+        list[str] | None, typer.Option("--workload", "-w", help="What is done (several times: several). None: all.")
+    ] = None,
+    link: Annotated[
+        list[str] | None, typer.Option("--link", "-l", help="Over which simulated link; 'all': every one.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(help="How long each workload is driven.")] = 5.0,
+    client: Annotated[str, typer.Option(help="'script', or 'window' if there is a display.")] = "script",
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write one line of JSON for each row to this file.")
+    ] = None,
+    against: Annotated[
+        Path | None, typer.Option(help="Compare with what an earlier run wrote; status 1 if something got worse.")
+    ] = None,
+    flame: Annotated[Path | None, typer.Option(help="Write flame graphs of both sides into this folder.")] = None,
+) -> None:
+    """Measure the whole chain, a real server and a real client, beside its floors of the same run.
+
+    docs/benchmarks.md says how to read the tables. What is compared are ratios: the speed of the machine cancels out.
+    """
+    with _one_line_errors():
+        _log("warning")
+        from napari_cuda.bench import report
+
+        better = report.bench(
+            out,
+            report.plan(workload or [], link or [], seconds=seconds, client=client, flames=flame),
+            json_file=json_file,
+            against=against,
+        )
+        raise typer.Exit(0 if better else 1)
 
 
 @app.command()

@@ -22,7 +22,7 @@ from napari.utils.colormaps import Colormap, CyclicLabelColormap, DirectLabelCol
 from napari.utils.colormaps.colormap_utils import ALL_COLORMAPS
 from napari.utils.colormaps.standardize_color import transform_color
 
-from napari_cuda.protocol.packet import CameraPose
+from napari_cuda.protocol.packet import CameraPose, Direction
 from napari_cuda.protocol.property import Property
 from napari_cuda.protocol.wire_types import PerElement, Wire, WireType
 
@@ -59,6 +59,22 @@ def camera_pose(viewer: ViewerModel) -> CameraPose:
         perspective=float(camera.perspective),
         ndisplay=viewer.dims.ndisplay,
     )
+
+
+def canvas_directions(viewer: ViewerModel) -> tuple[Direction, Direction]:
+    """Return which directions of the world, in the order of a camera's centre, go right and down on the canvas."""
+    camera = viewer.scene.camera
+    if viewer.dims.ndisplay == 2:
+        vertical, horizontal = (str(direction) for direction in camera.orientation2d)
+        return (0.0, 0.0, 1.0 if horizontal == "right" else -1.0), (0.0, 1.0 if vertical == "down" else -1.0, 0.0)
+    up = np.array(camera.up_direction)
+    right = np.cross(camera.view_direction, up) * (1.0 if str(camera.handedness) == "right" else -1.0)
+    return _direction(right), _direction(-up)
+
+
+def _direction(vector: Any) -> Direction:
+    z, y, x = (float(part) for part in vector)
+    return z, y, x
 
 
 def to_wire(row: Property, native: Any) -> Wire:

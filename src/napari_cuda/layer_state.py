@@ -76,6 +76,8 @@ def check_drawable(layer: Layer) -> None:
 def check_placement(layer: Layer, name: str, value: Wire) -> None:
     """Raise ValueError if `value` cannot place the layer: napari pads, crops, or cannot draw what does not fit it."""
     n = layer.ndim
+    if name == "text.translation" and np.size(value) not in (1, n):
+        raise ValueError(f"1 or {n} numbers are needed for {n} dimensions, got {np.size(value)}")
     shapes = {
         "scale": (n,),
         "translate": (n,),

@@ -26,6 +26,8 @@ class Kind(enum.Enum):
     """Duration of one stage for one frame: the histogram `napari_cuda_<side>_stage_seconds{stage="…"}`."""
     QUEUE = "queue"
     """What waits or is held now: the gauge `napari_cuda_<side>_queue{queue="…"}`."""
+    LEVEL = "level"
+    """What is so now, and no queue: the gauge `napari_cuda_<side>_level{level="…"}`."""
 
 
 FAMILIES: Mapping[Kind, tuple[str, str]] = MappingProxyType(
@@ -33,6 +35,7 @@ FAMILIES: Mapping[Kind, tuple[str, str]] = MappingProxyType(
         Kind.EVENT: ("events", "What happened, by name"),
         Kind.STAGE: ("stage_seconds", "Duration of one stage for one frame"),
         Kind.QUEUE: ("queue", "What waits or is held now"),
+        Kind.LEVEL: ("level", "What is so now, by name"),
     }
 )
 """Kind → the family's name after `napari_cuda_<side>_`, and its help."""

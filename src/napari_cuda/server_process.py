@@ -16,6 +16,7 @@ from napari_cuda.protocol.errors import StartupError
 from napari_cuda.worker import Worker
 
 _LONGEST_STOP_S = 15.0
+_SERVE = ("-m", "napari_cuda", "serve", "--port", "0", "--announce", "json", "--end-with-stdin")
 
 
 def end_with_stdin(stop: Callable[[], None]) -> None:
@@ -41,19 +42,25 @@ class ServerProcess:
     Raises StartupError, with the server's own last words, if it does not come up.
     """
 
-    def __init__(self, arguments: Sequence[str]) -> None:
-        own = ["--port", "0", "--announce", "json", "--end-with-stdin"]
-        self._arguments = [sys.executable, "-m", "napari_cuda", "serve", *own, *arguments]
+    def __init__(self, arguments: Sequence[str], *, program: Sequence[str] = _SERVE) -> None:
+        """Run Python with `program` and `arguments`: `napari-cuda serve`, or what announces itself as that does."""
+        self._arguments = [sys.executable, *program, *arguments]
         self._process: subprocess.Popen[str] | None = None
         self._log: IO[str] | None = None
         self.url = ""
         self.token = ""
+        self.view_token = ""
         self.port = 0
 
     @property
     def connect_url(self) -> str:
         """Address with the token, as `connect` takes it."""
         return f"{self.url}?token={quote(self.token)}"
+
+    @property
+    def view_url(self) -> str:
+        """Address with the token of those who may only look."""
+        return f"{self.url}?token={quote(self.view_token)}"
 
     @property
     def pid(self) -> int:
@@ -83,6 +90,7 @@ class ServerProcess:
             raise StartupError((last_words or ["the server ended without a word"])[-1].removeprefix("error: "))
         facts = json.loads(line)
         self.url, self.token, self.port = facts["url"], facts["token"], facts["port"]
+        self.view_token = facts["view_token"]
 
     def stop(self) -> int:
         """End the server and return its exit status."""

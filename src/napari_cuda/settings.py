@@ -19,9 +19,13 @@ from napari_cuda.protocol.errors import ConfigError, StartupError
 ENV_PREFIX = "NAPARI_CUDA_"
 
 DecoderName = Literal["auto", "pyav", "emulated", "cuda", "videotoolbox"]
+EncoderName = Literal["auto", "nvenc", "videotoolbox", "qsv", "amf", "v4l2", "x264"]
 GlDevice = Literal["auto", "hardware", "surfaceless", "software"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
+
+DEFAULT_CHUNK_CACHE_MB = 1024
+"""Some dozens of screens of a large picture."""
 
 DEFAULT_UPLOAD_LIMIT_MB = 4096
 """A file of a few gigabytes is what people drop on a window; more they copy."""
@@ -38,8 +42,16 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
     )
 
+    chunk_cache_mb: int = Field(
+        default=DEFAULT_CHUNK_CACHE_MB,
+        ge=16,
+        description="megabytes of chunks that `serve` keeps in memory, of all data that it reads piece by piece",
+    )
     decoder: DecoderName = Field(
         default="auto", description="which decoder `connect` uses; auto takes the first hardware that works, else pyav"
+    )
+    encoder: EncoderName = Field(
+        default="auto", description="which encoder `serve` uses; auto takes the first hardware that works, else x264"
     )
     gl_device: GlDevice = Field(
         default="auto", description="which EGL devices to try; auto takes the first that renders"
@@ -48,22 +60,27 @@ class Settings(BaseSettings):
     metrics_port: int | None = Field(
         default=None, ge=0, le=65535, description="port on which `connect` serves its own metrics; 0 takes a free one"
     )
-    token: SecretStr | None = Field(default=None, description="access token; a random one is made if unset")
+    token: SecretStr | None = Field(
+        default=None, description="access token, of `serve` and of `connect`; `serve` makes a random one if unset"
+    )
     upload_limit_mb: int = Field(
         default=DEFAULT_UPLOAD_LIMIT_MB,
         ge=0,
         description="megabytes of files that the clients of `serve` may send in a session; 0 refuses uploads",
     )
+    view_token: SecretStr | None = Field(
+        default=None, description="token of `serve` for those who may only look; a random one is made if unset"
+    )
     vt_gl_safe: bool = Field(
         default=True, description="give a decoded surface back only when the GPU has drawn it; off saves a fence"
     )
 
-    @field_validator("decoder", "gl_device", "log_level", mode="before")
+    @field_validator("decoder", "encoder", "gl_device", "log_level", mode="before")
     @classmethod
     def _ignore_case(cls, value: object) -> object:
         return value.strip().lower() if isinstance(value, str) else value
 
-    @field_validator("token")
+    @field_validator("token", "view_token")
     @classmethod
     def _token_is_one_word(cls, value: SecretStr | None) -> SecretStr | None:
         # It travels in a header and in an address; a space or newline would be lost on the way.

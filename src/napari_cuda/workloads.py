@@ -96,6 +96,13 @@ def pan(viewer: Driven, number: int) -> None:
     camera.center = (z, y + reach * math.sin(angle), x + reach * math.cos(angle))
 
 
+def drag(viewer: Driven, number: int) -> None:
+    """Move 320 pixels to the right, back and beyond, four pixels at a time."""
+    camera = viewer.scene.camera
+    z, y, x = camera.center
+    camera.center = (z, y, x + (4 if 80 <= number % 320 < 240 else -4) / camera.zoom)
+
+
 def zoom(viewer: Driven, number: int) -> None:
     """Zoom in by half and out again."""
     viewer.scene.camera.zoom *= 1.01 if number % 80 < 40 else 1 / 1.01
@@ -122,10 +129,18 @@ def server_samples(server: ServerProcess, family: str) -> dict[str, float]:
 
     `events` gives `{"total intents_applied": 12.0, …}`, `stage_seconds` also `"sum render"`.
     """
+    return _samples(server, f"napari_cuda_server_{family}")
+
+
+def server_cpu_s(server: ServerProcess) -> float | None:
+    """Return the CPU time that a server has had; None where its system does not tell (only Linux does)."""
+    return _samples(server, "process_cpu_seconds").get("total")
+
+
+def _samples(server: ServerProcess, name: str) -> dict[str, float]:
     request = urllib.request.Request(f"{server.url}metrics", headers={"Authorization": f"Bearer {server.token}"})
     with urllib.request.urlopen(request, timeout=30) as answer:
         text = answer.read().decode()
-    name = f"napari_cuda_server_{family}"
     return {
         " ".join([sample.name.removeprefix(name).removeprefix("_"), *sample.labels.values()]).strip(): sample.value
         for found in text_string_to_metric_families(text)

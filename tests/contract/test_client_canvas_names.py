@@ -16,8 +16,9 @@ from napari._vispy.layers.base import VispyBaseLayer
 from napari._vispy.utils.visual import create_vispy_layer
 
 from gl_window import open_viewer
+from napari_cuda.client.qt import many_layers, napari_adapter, null_visuals
 from napari_cuda.client.qt.data_actions import FILE
-from napari_cuda.client.qt.napari_adapter import PRIVATE_NAMES, fit_depth_after_dims, replace_commands
+from napari_cuda.client.qt.napari_adapter import fit_depth_after_dims, replace_commands
 
 UPGRADE = "napari or vispy changed: adapt src/napari_cuda/client/qt/napari_adapter.py or pin the older version"
 
@@ -41,7 +42,7 @@ def window_of_ours() -> Iterator[napari.Viewer]:
     viewer.close()
 
 
-@pytest.mark.parametrize("name", PRIVATE_NAMES)
+@pytest.mark.parametrize("name", napari_adapter.PRIVATE_NAMES + null_visuals.PRIVATE_NAMES + many_layers.PRIVATE_NAMES)
 def test_name_exists(viewer: napari.Viewer, name: str) -> None:
     if name.startswith("viewer."):
         owner, path = viewer, name.removeprefix("viewer.")

@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 
 from napari_cuda.client.decode.h264 import H264Decoder
-from napari_cuda.client.decode.still import decode_still
+from napari_cuda.client.decode.still import StillDecoder
 from napari_cuda.client.playout.picture import ColorSpec
-from napari_cuda.protocol.digest import picture_hash
 from napari_cuda.protocol.errors import StreamError
 from napari_cuda.server.encode.h264 import H264Encoder
-from napari_cuda.server.encode.still import encode_still
 from pictures import Rgba, luma_of, noisy_pan, opaque, patches, psnr_db, rgb_of
+from stills import parts_of, read
 
 PRESETS = ["ultrafast", "superfast"]
 
@@ -101,6 +100,19 @@ def test_a_half_size_picture_fills_the_canvas_in_place(canvas: tuple[int, int], 
     assert centre == pytest.approx((60 * scale[0], 35 * scale[1]), abs=0.25)
 
 
+def test_a_coarser_picture_is_in_place_and_needs_no_keyframe() -> None:
+    canvas = (320, 200)
+    picture = noisy_pan(1, canvas)[0]
+    encoder, decoder = H264Encoder(canvas, frame_rate=60), H264Decoder()
+    units = [encoder.encode(picture, scale=scale) for scale in (1.0, 0.75, 0.75, 0.75, *[1.0] * 8)]
+    assert [unit.keyframe for unit in units] == [True] + [False] * 11
+    levels = []
+    for unit in units:
+        shown = decoder.decode(unit.data, expected_size=canvas).y[:200, :320]
+        levels.append(psnr_db(shown, luma_of(picture)))
+    assert 20 < levels[3] < 36 < levels[-1], "it loses detail, and nothing moves"
+
+
 def test_full_and_reduced_detail_alternate_without_an_idr() -> None:
     canvas = (320, 200)
     full = noisy_pan(1, canvas)[0]
@@ -151,9 +163,7 @@ def test_an_idr_on_request_lets_a_newcomer_in() -> None:
     ],
 )
 def test_stills_are_exact(picture: Rgba) -> None:
-    size = (picture.shape[1], picture.shape[0])
-    found = decode_still(encode_still(picture), picture_hash(picture), expected_size=size)
-    assert np.array_equal(found.rgba, picture)
+    assert np.array_equal(read(StillDecoder(), picture, parts_of(picture)), picture)
 
 
 def test_the_video_beneath_a_still_goes_on_where_it_was() -> None:
@@ -164,7 +174,7 @@ def test_the_video_beneath_a_still_goes_on_where_it_was() -> None:
     for index, picture in enumerate(pictures):
         unit = encoder.encode(picture)
         if index == 10:
-            encode_still(picture)
+            parts_of(picture)
         assert unit.keyframe == (index == 0)
         decoded = decoder.decode(unit.data)
     assert psnr_db(decoded.y[:200, :320], luma_of(pictures[-1])) > 34

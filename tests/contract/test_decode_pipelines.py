@@ -74,6 +74,44 @@ def test_everything_comes_out_in_order(client: RecordingClient) -> None:
         assert np.array_equal(planes_of(frame).y[:48, :64], reference.decode(data).y[:48, :64])
 
 
+def test_a_still_in_parts_is_read_as_it_comes_and_shown_with_the_last(client: RecordingClient) -> None:
+    server = PacketSource()
+    client.submit(server.access_unit())
+    assert client.next(1) == ["video 0"]
+    parts = server.still_in_parts()
+    assert len(parts) > 3
+    client.submit(*parts)
+    assert client.next(len(parts)) == [*(f"part {seq}" for seq in range(1, len(parts))), f"exact {len(parts)}"]
+    assert isinstance(client.frames[1].picture, ExactPicture)
+    assert np.array_equal(client.frames[1].picture.rgba, server.picture)
+    client.submit(server.unchanged(), server.access_unit())
+    assert client.next(2) == [f"unchanged {len(parts) + 1}", f"video {len(parts) + 2}"]
+
+
+def test_a_still_that_something_newer_ends_is_not_shown_and_harms_nothing(client: RecordingClient) -> None:
+    server = PacketSource()
+    client.submit(server.access_unit())
+    assert client.next(1) == ["video 0"]
+    client.submit(*server.still_in_parts()[:2])
+    assert client.next(2) == ["part 1", "part 2"]
+    server.seq = 3
+    client.submit(server.access_unit())
+    assert client.next(1) == ["video 3"]
+    parts = server.still_in_parts()
+    client.submit(*parts)
+    assert client.next(len(parts))[-1] == f"exact {parts[-1][0].seq}"
+
+
+def test_parts_without_those_before_ask_for_a_keyframe(client: RecordingClient) -> None:
+    server = PacketSource()
+    client.submit(server.access_unit(keyframe=True))
+    assert client.next(1) == ["video 0"]
+    parts = server.still_in_parts()
+    client.submit(*parts[1:], server.unchanged())
+    client.submit(server.access_unit(keyframe=True))
+    assert client.next(2) == ["lost 2", f"video {len(parts) + 2}"]
+
+
 def test_a_long_stream_keeps_its_order(client: RecordingClient) -> None:
     server = PacketSource()
     said = []

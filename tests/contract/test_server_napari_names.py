@@ -11,7 +11,9 @@ import pytest
 from headless_process import run_headless
 
 ROOT = Path(__file__).parents[2]
-ADAPTERS = [ROOT / "src" / "napari_cuda" / "server" / "render" / f"napari_{part}.py" for part in ("adapter", "model")]
+ADAPTERS = [
+    ROOT / "src" / "napari_cuda" / "server" / "render" / f"napari_{part}.py" for part in ("adapter", "model", "slices")
+]
 PROBE = ROOT / "tests" / "integration" / "headless_probe.py"
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from napari.components import ViewerModel
 from napari.settings import get_settings
 from qtpy.QtWidgets import QWidget
 
-from napari_cuda.server.render import napari_adapter, napari_model
+from napari_cuda.server.render import napari_adapter, napari_model, napari_slices
 from napari_cuda.server.render.detail import LADDER
 from napari_cuda.server.render.egl import EglContext
 from napari_cuda.server.render.napari_adapter import HeadlessCanvas
@@ -102,7 +103,8 @@ def ladder(gl: EglContext, scene: str, out: str, camera: str) -> dict[str, Any]:
     stage.viewer.scene.camera.update(json.loads(camera))
     pictures = {}
     for number, rung in enumerate(LADDER):
-        stage.canvas.set_detail(rung.scale, rung.volume_step, rung.nearest)
+        detail = rung.detail
+        stage.canvas.set_detail(detail.scale, detail.volume_step, detail.nearest)
         pictures[f"rung{number}"] = stage.settle().copy()
     np.savez(out, **pictures)
     stage.canvas.close()
@@ -128,6 +130,9 @@ def flat(gl: EglContext) -> dict[str, Any]:
         refused = ""
     except ValueError as error:
         refused = str(error)
+    with stage.canvas.enlarged(64):
+        wide = stage.draw().copy()
+    calm = not stage.canvas.needs_draw and list(viewer.canvas.size) == [SIZE[1], SIZE[0]]
     stage.canvas.resize(640, 480)
     resized = stage.settle().copy()
     fresh = Stage(gl, (640, 480))
@@ -148,6 +153,11 @@ def flat(gl: EglContext) -> dict[str, Any]:
         "idle": idle,
         "same_rows": same_rows,
         "refused": refused,
+        "margin": {
+            "calm": calm,
+            "differing": float((wide[64:-64, 64:-64] != first).any(axis=-1).mean()),
+            "around": float(wide[:64].mean()),
+        },
         "model_size": list(viewer.canvas.size),
         "resized_like_fresh": bool(np.array_equal(resized, fresh.settle())),
         "resized_mean": float(resized[..., :3].mean()),
@@ -178,6 +188,44 @@ def slicing(gl: EglContext) -> dict[str, Any]:
         "wakers": len(stage.wakers),
         "woken_by_main": threading.main_thread().name in stage.wakers,
     }
+    stage.canvas.close()
+    return result
+
+
+class HangingPlane(GatedStack):
+    """The same, but only plane 5 waits for the gate."""
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        if 5 in np.ravel(np.arange(10)[index[0]]):
+            return super().__getitem__(index)
+        values = np.arange(10, dtype=np.uint8)[:, None, None] * 20 + 50
+        return np.broadcast_to(values, self.shape)[index]
+
+
+def giving_up(gl: EglContext) -> dict[str, Any]:
+    """A slice that hangs is given up: the older one stays, the next one comes, and the late one is not shown."""
+    stage = Stage(gl)
+    data = HangingPlane()
+    layer = stage.viewer.add_image(data, contrast_limits=(0, 255), multiscale=False)
+    stage.viewer.dims.set_current_step(0, 0)
+    stage.settle()
+    stage.viewer.dims.set_current_step(0, 5)
+    stage.canvas.pump()
+    waits = not layer.loaded
+    (task,) = stage.viewer._layer_slicer._layers_to_task.values()
+    while not task.running():
+        time.sleep(0.001)
+    stage.canvas.give_up_slices()
+    result = {"waits": waits, "loaded": layer.loaded}
+    stage.draw()
+    result["older"] = stage.center()
+    stage.viewer.dims.set_current_step(0, 7)
+    stage.settle()
+    result["newer"] = stage.center()
+    data.gate.set()
+    task.result(60)
+    stage.settle()
+    result["late"] = stage.center()
     stage.canvas.close()
     return result
 
@@ -240,10 +288,20 @@ def names(gl: EglContext) -> dict[str, Any]:
     """Which of the adapters' private napari names are missing."""
     stage = Stage(gl)
     layer = stage.viewer.add_image(np.zeros((8, 8), np.uint8))
+    shapes = stage.viewer.add_shapes(np.eye(2), shape_type="line")
     canvas = stage.canvas._canvas
-    roots = {"canvas": canvas, "viewer": stage.viewer, "layer": layer, "visual": canvas.layer_to_visual[layer]}
+    roots = {
+        "canvas": canvas,
+        "viewer": stage.viewer,
+        "layer": layer,
+        "shapes": shapes,
+        "visual": canvas.layer_to_visual[layer],
+    }
     missing = [
-        name for name in (*napari_adapter.PRIVATE_NAMES, *napari_model.PRIVATE_NAMES) if not _resolves(name, roots)
+        name
+        for module in (napari_adapter, napari_model, napari_slices)
+        for name in module.PRIVATE_NAMES
+        if not _resolves(name, roots)
     ]
     stage.canvas.close()
     return {"missing": missing}
@@ -277,7 +335,33 @@ def leave(gl: EglContext, closes: str) -> dict[str, Any]:
     return {"draws": stage.draws}
 
 
-PROBES = {probe.__name__: probe for probe in (picture, ladder, flat, slicing, multiscale, detail, names, leave)}
+def removal(gl: EglContext) -> dict[str, Any]:
+    """Layers come and go: what OpenGL holds for them goes too, once nobody waits for a picture."""
+    stage = Stage(gl, (320, 240))
+    stage.viewer.add_image(np.zeros((8, 8), np.uint8))
+    kept = stage.canvas._canvas._scene_canvas.context.shared.parser._objects
+    held = []
+    for _ in range(3):
+        for number in range(10):
+            stage.viewer.add_image(np.full((8, 8), number, np.uint8))
+        stage.settle()
+        many = len(kept)
+        del stage.viewer.layers[1:]
+        stage.settle()
+        stage.canvas.pump()
+        waits = len(kept) == many
+        stage.canvas._drawn_s -= 2 * napari_adapter.COLLECT_AFTER_S
+        stage.canvas.pump()
+        stage.draw()
+        held.append((waits, many, len(kept)))
+    stage.canvas.close()
+    return {"held": held}
+
+
+PROBES = {
+    probe.__name__: probe
+    for probe in (picture, ladder, flat, slicing, giving_up, multiscale, detail, names, removal, leave)
+}
 
 
 def main(name: str, *args: str) -> None:

@@ -13,7 +13,8 @@ from qtpy.QtGui import QMouseEvent, QWheelEvent
 from qtpy.QtWidgets import QApplication
 
 from gl_window import Window, exact_frame, open_viewer, process_until
-from napari_cuda.client.qt.napari_adapter import CanvasAdapter, NullVispyLayer, register_null_visuals
+from napari_cuda.client.qt.napari_adapter import CanvasAdapter
+from napari_cuda.client.qt.null_visuals import NullVispyLayer, register_null_visuals
 from napari_cuda.edge_on import survive_edge_on
 
 
@@ -289,6 +290,7 @@ def test_null_visuals_follow_their_layer_and_draw_nothing(window: Window, kind: 
     layer.rotate = np.eye(3)
     viewer.dims.order = (0, 1, 2)
     viewer.layers.move(0, 2)
+    window.settle()  # the scene is arranged before a draw
     assert visual.order == 1
     viewer.dims.set_current_step(0, 1)
     viewer.dims.ndisplay = 3

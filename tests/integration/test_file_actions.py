@@ -117,7 +117,7 @@ def test_a_local_file_that_is_dropped_is_sent_after_asking(
 
 def test_what_only_the_server_could_have_says_what_is_wrong(window: StreamedViewer) -> None:
     for url, words in (
-        (QUrl("https://elsewhere.example/a.zarr"), "remote stores are not served with --root"),
+        (QUrl("https://elsewhere.example/a.zarr"), "is not served: whoever starts the server"),
         (QUrl.fromLocalFile("/nowhere/x.tif"), "/nowhere/x.tif is outside the served roots"),
     ):
         qt(window)._open_from_list_of_urls_data([url], False, False)

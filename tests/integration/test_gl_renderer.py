@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from OpenGL import GL
 
-from gl_window import Window, exact_frame, frame_of, padded, rgb_reference, yuv_frame
+from gl_window import Picture, Window, exact_frame, frame_of, padded, rgb_reference, yuv_frame
 from napari_cuda.client.playout.picture import ColorSpec, ExactPicture, YuvPicture
 from napari_cuda.client.qt import gl_renderer
 from napari_cuda.client.qt.gl_objects import single_channel_format
 from napari_cuda.protocol.errors import StreamError
+from napari_cuda.protocol.packet import PacketFlag
 
 COLORS = [ColorSpec("bt709", True), ColorSpec("bt709", False), ColorSpec("bt601", False), ColorSpec("bt601", True)]
 PATCH = 24
@@ -131,7 +132,7 @@ def test_exact_picture_is_bit_identical_in_the_screenshot(window: Window) -> Non
     assert np.array_equal(shown, rgb)
 
 
-def test_picture_of_another_aspect_is_letterboxed_in_black(window: Window) -> None:
+def test_picture_of_another_aspect_is_letterboxed_in_the_canvas_colour(window: Window) -> None:
     width, height = window.adapter.canvas_size_px
     white = np.full((height // 2, width // 4, 3), 255, np.uint8)
 
@@ -158,7 +159,7 @@ def test_scaled_video_is_smooth_and_unscaled_video_is_not(window: Window) -> Non
     assert np.any((scaled > 60) & (scaled < 200))
 
 
-def test_destination_moves_the_picture_and_blackens_the_rest(window: Window) -> None:
+def test_a_place_moves_the_picture_and_leaves_the_rest_to_the_canvas(window: Window) -> None:
     width, height = window.adapter.canvas_size_px
     rgb = np.random.default_rng(5).integers(1, 256, (height, width, 3), dtype=np.uint8)
 
@@ -167,6 +168,38 @@ def test_destination_moves_the_picture_and_blackens_the_rest(window: Window) -> 
     assert np.array_equal(shown[: height - 20, 30:], rgb[20:, : width - 30])
     assert not shown[:, :30].any()
     assert not shown[height - 20 :].any()
+
+
+def test_around_an_exact_picture_the_wider_one_of_before_is_seen(window: Window) -> None:
+    canvas, margin = (100, 80), 20
+    wide = yuv_frame(np.full((120, 140, 3), (200, 128, 128), np.uint8), ColorSpec("bt709", True), subsampled=True)
+    wide = replace(wide, header=replace(wide.header, canvas_size=canvas, margin=margin))
+    exact = exact_frame(np.full((80, 100, 3), 90, np.uint8))
+    exact = replace(exact, header=replace(exact.header, flags=PacketFlag.AT_REST))
+    place = (150, 90, *canvas)
+    nothing = window.show(None)[0, 0]
+    seen = np.full((120, 140), 200)
+
+    def inside(picture: Picture) -> Picture:
+        return picture[70:190, 130:270, 1]
+
+    assert np.abs(inside(window.show(wide, place)).astype(int) - seen).max() <= 1
+    seen[20:-20, 20:-20] = 90
+    shown = window.show(exact, place)
+    assert np.abs(inside(shown).astype(int) - seen).max() <= 1
+    outside = shown.copy()
+    outside[70:190, 130:270] = nothing
+    assert np.all(outside == nothing)
+    # Another moving picture says that all of it may be different now.
+    window.show(
+        replace(
+            wide,
+            picture=yuv_frame(np.full((80, 100, 3), 128, np.uint8), ColorSpec(), subsampled=True).picture,
+            header=replace(wide.header, margin=0, coded_size=canvas),
+        ),
+        place,
+    )
+    assert np.all(inside(window.show(exact, place))[:20] == nothing[1])
 
 
 def test_a_picture_is_uploaded_once(window: Window) -> None:

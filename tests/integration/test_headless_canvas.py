@@ -50,12 +50,24 @@ def test_flat_scene_rests_resizes_and_refuses(tmp_path: Path) -> None:
     assert result["idle"], "a scene at rest asks for pictures"
     assert result["same_rows"], "the two ways to read the picture differ"
     assert "(720, 1280, 4)" in result["refused"]
+    margin = result["margin"]
+    assert margin["calm"], "a picture of more than the canvas changes the canvas, or asks for another"
+    # Where a pixel falls between two of the data, rounding may decide otherwise.
+    assert margin["differing"] < 0.01
+    assert margin["around"] > 20, "there is nothing in the margin"
     assert result["model_size"] == [480, 640]
     assert result["resized_mean"] > 20
     assert result["resized_like_fresh"], "a resized canvas draws differently from a new one of that size"
     assert result["pose_matches"]
     assert result["widget_deleted"], "a widget of a script that asked to be deleted lives on"
     assert not result["has_volume"]
+
+
+def test_a_slice_that_hangs_can_be_given_up(tmp_path: Path) -> None:
+    result = _probe(tmp_path, "giving_up")
+    assert (result["waits"], result["loaded"]) == (True, True)
+    assert result["older"] == [50, 50, 50, 255]
+    assert result["newer"] == result["late"] == [190, 190, 190, 255]
 
 
 def test_async_slicing_never_blocks_and_ends_with_the_last_slice(tmp_path: Path) -> None:
@@ -85,6 +97,14 @@ def test_detail_comes_back_bit_identical(tmp_path: Path) -> None:
     assert result["model_change_survives"]
     assert result["nearest_differs"]
     assert result["has_volume"]
+
+
+def test_what_opengl_holds_goes_with_the_layers_when_there_is_time(tmp_path: Path) -> None:
+    held = _probe(tmp_path, "removal")["held"]
+    for waits, many, left in held:
+        assert waits, "a removal waits for the garbage"
+        assert many >= left + 10, "the images had none"
+    assert held[-1][2] == held[0][2], "objects of removed layers stay"
 
 
 def test_the_users_napari_settings_are_not_touched(tmp_path: Path) -> None:

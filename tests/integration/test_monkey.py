@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from integration.conftest import Connect, Serve, connected_window
 from integration.test_window_tools import send_mouse
 from monkey import Monkey, differences
+from monkey_hands import Hands
 from napari_cuda.client.headless import RemoteViewer
 from napari_cuda.client.qt.window import StreamedViewer
 from napari_cuda.server_process import ServerProcess
@@ -45,9 +47,21 @@ def use_a_tool(monkey: Monkey, window: StreamedViewer) -> None:
     send_mouse(window, "release", x + 24, y + 15, button=1, buttons=[])
 
 
-def run(window: StreamedViewer, script: RemoteViewer, server: ServerProcess, actions: int, seed: int) -> None:
+def run(
+    window: StreamedViewer,
+    script: RemoteViewer,
+    server: ServerProcess,
+    *,
+    actions: int,
+    seed: int,
+    hands: bool = False,
+) -> None:
     monkey = Monkey([window, script], seed)
     monkey.add(5, lambda _viewer: use_a_tool(monkey, window), name="use_a_tool")
+    if hands:
+        Hands(window, monkey)
+    said: list[str] = []
+    window._session.loop._host.notify = script._session.loop._host.notify = said.append
     for number in range(actions):
         monkey.act()
         if number % LOOK_EVERY == 0:
@@ -65,12 +79,23 @@ def run(window: StreamedViewer, script: RemoteViewer, server: ServerProcess, act
     window.exact_screenshot()
     assert window._session.loop.state.shown.revision == truth.revision
     assert monkey.done.total() > 0.9 * actions, monkey.missed
+    assert not [text for text in said if "server failed" in text or "could not" in text]
 
 
 def test_two_clients_and_the_server_agree_after_300_random_actions(
     window: StreamedViewer, server: ServerProcess, connect: Connect
 ) -> None:
     run(window, connect(server), server, actions=300, seed=1)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_they_agree_when_a_hand_is_at_the_windows_own_controls(
+    window: StreamedViewer, server: ServerProcess, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What napari raises in one of Qt's slots is shown to a user; PyQt ends the process, if nobody takes it.
+    monkeypatch.setattr(sys, "excepthook", lambda _kind, error, _trace: print(f"in a slot: {error!r}"))
+    run(window, connect(server), server, actions=300, seed=1, hands=True)
 
 
 @pytest.mark.slow

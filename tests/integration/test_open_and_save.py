@@ -67,7 +67,7 @@ def test_what_cannot_be_opened_says_why_and_changes_nothing(viewer: RemoteViewer
         root / "noise.tif": "cannot open .*noise.tif: napari: ",
         root / "missing.tif": "does not exist on the server",
         Path("/etc/hosts"): "is outside the served roots",
-        "https://elsewhere.example/a.zarr": "remote stores are not served with --root",
+        "https://elsewhere.example/a.zarr": "is not served: whoever starts the server says what may be opened",
     }.items():
         with pytest.raises(DataError, match=words) as caught:
             viewer.open(path)
@@ -122,6 +122,32 @@ def test_local_files_go_through_a_network_that_breaks(
     assert layer.data.shape == pixels.shape
     back = viewer.save_layers_here(tmp_path / "back.tif", [layer])
     assert np.array_equal(tifffile.imread(back[0]), pixels)
+
+
+def test_layers_made_here_with_much_data_are_sent(
+    viewer: RemoteViewer, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    levels = [rng.integers(0, 255, (side, side), np.uint8) for side in (1024, 512)]
+    polygons = [rng.uniform(0, 9, (8_000, 2)) + 10 * number for number in range(8)]
+    vertices = rng.uniform(0, 9, (30_000, 3))
+    faces = rng.integers(0, len(vertices), (20_000, 3))
+    viewer.add_image(levels, multiscale=True, name="pyramid", opacity=0.25)
+    viewer.add_shapes(polygons, shape_type="path", name="outlines")
+    viewer.add_surface((vertices, faces), name="mesh", shading="flat")
+    viewer._session._wait(
+        lambda: (
+            {"pyramid", "outlines", "mesh"} <= {layer.name for layer in viewer.layers if hasattr(layer, "remote_id")}
+        ),
+        60,
+        "not sent",
+    )
+    viewer.sync(60)
+    assert len(viewer.layers) == 3
+    assert viewer.layers["pyramid"].multiscale
+    assert (viewer.layers["pyramid"].opacity, viewer.layers["mesh"].shading) == (0.25, "flat")
+    (outlines,) = viewer.save_layers_here(tmp_path / "outlines.csv", [viewer.layers["outlines"]])
+    saved = np.loadtxt(outlines, delimiter=",", skiprows=1, usecols=(0, 3, 4))
+    assert np.allclose(saved[saved[:, 0] == 7][:, 1:], polygons[7])
 
 
 def test_a_transfer_and_a_job_can_be_cancelled(viewer: RemoteViewer, tmp_path: Path, root: Path) -> None:

@@ -16,14 +16,18 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import tifffile
+from msgspec.structs import replace
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect as open_socket
 
 import napari_cuda
 from integration.conftest import Serve
+from messages_of_each_type import MESSAGES
 from napari_cuda.client.headless import RemoteViewer
 from napari_cuda.protocol import messages as m
-from napari_cuda.protocol.errors import ConfigError, ConnectError, StartupError
+from napari_cuda.protocol.errors import ConfigError, ConnectError, DataError, StartupError
+from napari_cuda.protocol.roles import VIEW_ONLY, permits
+from napari_cuda.server.net.viewers import MOST_REFUSALS
 from napari_cuda.server_process import ServerProcess
 from raw_client import RawClient
 
@@ -110,11 +114,72 @@ def test_pixels_of_nobody(server: ServerProcess) -> None:
 
 
 def test_our_client_passes_the_words_on(server: ServerProcess) -> None:
-    with pytest.raises(ConnectError, match=r"^the server refused us: wrong token: it changes with every start") as said:
+    with pytest.raises(
+        ConnectError, match=r"^the server refused us: wrong token: it changes when the server is"
+    ) as said:
         napari_cuda.connect(server.url, window=False, token="a" * 43)
     assert "\n" not in str(said.value)
     with pytest.raises(ConfigError, match="has no token: use the whole URL"):
         napari_cuda.connect(server.url, window=False)
+
+
+# --- who may only look ------------------------------------------------------------------------
+
+
+def only_looking(server: ServerProcess) -> RawClient:
+    return RawClient(server, headers={"Authorization": f"Bearer {server.view_token}"})
+
+
+def test_who_may_only_look_changes_nothing_whatever_it_sends(server: ServerProcess) -> None:
+    with only_looking(server) as raw:
+        refused = [message for message in MESSAGES if isinstance(message, m.Intent) and not permits("view", message)]
+        for message in refused:
+            reasons = set(raw.refusals(replace(message, intent=raw.next_intent())).values())
+            assert reasons == {VIEW_ONLY}, message
+        with pytest.raises(AssertionError, match=VIEW_ONLY):  # what the test's client makes of an error
+            raw.send(m.LogQuery())
+            raw.wait_for(m.LogLines)
+        # It sees all the same: the scene, and what is under the cursor.
+        raw.send(m.Command(raw.next_intent(), "scene.snapshot"))
+        assert raw.wait_for(m.SceneSnapshot).layers
+        raw.send(m.CursorQuery(1, [0.0, 0.0]))
+        assert raw.wait_for(m.CursorValue).query == 1
+
+
+def test_who_may_only_look_and_reads_no_answer_costs_no_memory(server: ServerProcess) -> None:
+    with only_looking(server) as raw:
+        for _ in range(300):
+            raw.send(m.CameraIntent(raw.next_intent(), {"zoom": 3.0}))
+        while (ack := raw.wait_for(m.Ack)).intent < 300:
+            assert len(ack.refused) <= MOST_REFUSALS
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/files"), ("POST", "/uploads"), ("GET", "/downloads/x")])
+def test_who_may_only_look_gets_no_files(server: ServerProcess, method: str, path: str) -> None:
+    headers = {"Authorization": f"Bearer {server.view_token}"}
+    request = urllib.request.Request(f"http://127.0.0.1:{server.port}{path}", headers=headers, method=method)
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=30)
+    with refused.value as answer:
+        assert answer.code == 403
+        assert json.loads(answer.read()) == {"code": "auth.view_only", "message": VIEW_ONLY}
+
+
+def test_a_script_that_may_only_look_sees_the_picture_and_is_told_why_it_sets_nothing(
+    server: ServerProcess, bystander: tuple[RemoteViewer, Picture]
+) -> None:
+    _, picture = bystander
+    with napari_cuda.connect(server.view_url, window=False) as viewer:
+        assert np.array_equal(viewer.screenshot(), picture)
+        zoom = viewer.scene.camera.zoom
+        viewer.scene.camera.zoom = 3 * zoom
+        assert viewer.scene.camera.zoom == zoom
+        layers = len(viewer.layers)
+        viewer.add_points(np.zeros((1, 2)))
+        viewer.sync()
+        assert len(viewer.layers) == layers
+        with pytest.raises(DataError, match="you may only look"):
+            viewer.open("anything.tif")
 
 
 # --- what may be said -----------------------------------------------------------------------
@@ -235,7 +300,6 @@ def test_a_path_outside_the_root(refusal: Refusal, tmp_path: Path, stack: Path) 
     for path in (stack, root / "link.tif", root / ".." / "elsewhere" / "stack.tif", tmp_path / "missing.tif"):
         words = refusal(*SERVE, "--root", root, path)
         assert words.startswith(f"{path} is outside the served roots ({root})"), words
-    assert "remote stores" in refusal(*SERVE, "--root", root, "https://elsewhere.example/data.zarr")
 
 
 def test_a_corrupt_tiff(refusal: Refusal, tmp_path: Path, stack: Path) -> None:

@@ -64,6 +64,7 @@ def test_a_client_serves_what_it_counts_and_times(
 
 
 def test_the_server_has_every_metric_of_its_table(server: ServerProcess) -> None:
-    for kind, family in ((Kind.EVENT, "events"), (Kind.STAGE, "stage_seconds"), (Kind.QUEUE, "queue")):
+    families = {Kind.EVENT: "events", Kind.STAGE: "stage_seconds", Kind.QUEUE: "queue", Kind.LEVEL: "level"}
+    for kind, family in families.items():
         labels = {name.split(" ")[-1] for name in workloads.server_samples(server, family)}
         assert labels >= set(server_metrics.METRICS.names(kind))

@@ -20,7 +20,7 @@ from integration.test_window import pump_until, qt, row_index
 from napari_cuda.client.headless import RemoteViewer
 from napari_cuda.client.mirror.remote_layers import RemoteLayer
 from napari_cuda.client.playout.presenter import PlayoutMode
-from napari_cuda.client.qt.napari_adapter import NullVispyLayer
+from napari_cuda.client.qt.null_visuals import NullVispyLayer
 from napari_cuda.client.qt.window import StreamedViewer
 from napari_cuda.server_process import ServerProcess
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from napari.utils.notifications import notification_manager
 from qtpy.QtWidgets import QApplication, QLabel, QMenu
@@ -14,12 +17,15 @@ import napari_cuda
 from gl_window import application, require_display
 from integration.conftest import Serve
 from integration.test_window import pump_until
+from napari_cuda.client.config import ClientConfig
 from napari_cuda.client.qt import connect_dialog
 from napari_cuda.client.qt.connect_dialog import ConnectDialog, ask_and_connect
 from napari_cuda.client.qt.furniture import WindowFurniture
 from napari_cuda.client.qt.window import StreamedViewer
 from napari_cuda.client.recent import Recent, RecentConnections
 from napari_cuda.protocol import messages as m
+from napari_cuda.protocol.roles import VIEW_ONLY
+from napari_cuda.server.auth import WRONG_TOKEN
 from napari_cuda.server_process import ServerProcess
 from raw_client import RawClient
 
@@ -49,7 +55,7 @@ def window(server: ServerProcess, recent: RecentConnections) -> Iterator[Streame
         dialog.token.setText("not-the-token-at-all")
         dialog.try_to_connect()
         errors.append(dialog.error.text())
-        assert dialog.viewer is None
+        assert dialog.server is None
         dialog.token.setText(server.token)
         dialog.keep_token.setChecked(True)
         dialog.try_to_connect()
@@ -58,7 +64,7 @@ def window(server: ServerProcess, recent: RecentConnections) -> Iterator[Streame
     application()
     viewer = ask_and_connect(recent, lambda url, token: napari_cuda.connect(url, token=token, timeout_s=60))
     patch.undo()
-    assert errors == ["the server refused us: wrong token: it changes with every start of the server"]
+    assert errors == [f"the server refused us: {WRONG_TOKEN}"]
     assert viewer is not None
     viewer.sync(30)
     yield viewer
@@ -79,6 +85,10 @@ def title(window: StreamedViewer) -> str:
     return window.window._qt_window.windowTitle()
 
 
+def banner(window: StreamedViewer) -> str:
+    return window._session._host.facade._overlay._banner.text()
+
+
 def welcome(window: StreamedViewer) -> str:
     return window.window._qt_viewer._welcome_widget._label.text()
 
@@ -87,7 +97,7 @@ def test_the_connection_is_remembered_with_the_token_only_as_asked(
     window: StreamedViewer, server: ServerProcess, recent: RecentConnections, tmp_path: Path
 ) -> None:
     assert recent.read() == [Recent(server.url, token=server.token)]
-    dialog = ConnectDialog(recent.read(), lambda url, token: window)
+    dialog = ConnectDialog(recent.read(), lambda url, token: window.server)
     dialog.recent.setCurrentRow(0)
     assert (dialog.token.text(), dialog.keep_token.isChecked()) == (server.token, True)
     dialog.deleteLater()
@@ -105,6 +115,7 @@ def test_the_menu_stands_before_help(window: StreamedViewer, furniture: WindowFu
     assert names[-2:] == ["Remote", "Help"]
     assert list(entries(furniture.menu.menu)) == [
         "Connection…",
+        "Connect To…",
         "Reconnect Now",
         "Disconnect",
         "Copy Address",
@@ -178,7 +189,7 @@ def test_reconnect_now_keeps_the_session(window: StreamedViewer, furniture: Wind
     assert window._session.loop.link.welcome.viewer == viewer
 
 
-def test_disconnect_is_for_good(window: StreamedViewer, furniture: WindowFurniture, server: ServerProcess) -> None:
+def test_disconnect_leaves_the_session(window: StreamedViewer, furniture: WindowFurniture) -> None:
     said = len(notification_manager.records)
     entries(furniture.menu.menu)["Disconnect"].trigger()
     assert title(window).endswith("— disconnected")
@@ -186,4 +197,105 @@ def test_disconnect_is_for_good(window: StreamedViewer, furniture: WindowFurnitu
     window.pump(0.3)
     assert len(notification_manager.records) == said, "who leaves knows it"
     now = entries(furniture.menu.menu)
-    assert not any(now[name].isEnabled() for name in ("Reconnect Now", "Disconnect", "Served Folders…", "Server Log…"))
+    assert not any(now[name].isEnabled() for name in ("Disconnect", "Served Folders…", "Server Log…"))
+
+
+@pytest.fixture
+def left_at_the_end(window: StreamedViewer) -> Iterator[None]:
+    """The session that a test began ends with it: its threads are the test's."""
+    yield
+    window._session.loop.link.leave()
+
+
+@pytest.mark.usefixtures("left_at_the_end")
+def test_reconnect_begins_another_session_in_the_same_window(
+    window: StreamedViewer, furniture: WindowFurniture, server: ServerProcess
+) -> None:
+    window.scene.camera.zoom = 77.0  # set while there is no session: it concerns none
+    entries(furniture.menu.menu)["Reconnect Now"].trigger()
+    assert pump_until(window, lambda: title(window).endswith("— connected"))
+    window.sync(30)
+    assert window.scene.camera.zoom != 77.0
+    window.add_points([[1.0, 2.0]], name="made after all")
+    window.sync(30)
+    with RawClient(server) as raw:
+        assert [layer.values["name"] for layer in raw.snapshot.layers] == ["made after all"]
+    window.layers.clear()
+    window.sync(30)
+
+
+@pytest.mark.usefixtures("left_at_the_end")
+def test_a_wrong_token_says_what_to_do_and_the_same_window_goes_to_another_server(
+    window: StreamedViewer,
+    furniture: WindowFurniture,
+    server: ServerProcess,
+    serve_scene: Serve,
+    recent: RecentConnections,
+) -> None:
+    other = serve_scene("flat", size=(320, 240))
+    furniture.recent = recent
+    entries(furniture.menu.menu)["Connect To…"].trigger()
+    dialog = furniture.dialog
+    assert dialog is not None
+    dialog.address.setText(other.url)
+    dialog.token.setText(server.token)  # as if it had been started anew
+    dialog.try_to_connect()
+    assert dialog.error.text() == f"the server refused us: {WRONG_TOKEN}"
+    assert title(window).endswith("— disconnected")
+    dialog.token.setText(other.token)
+    dialog.try_to_connect()
+    assert not dialog.isVisible()
+    window.sync(30)
+    assert len(window.layers) == 3
+    assert (window.server.address, window.exact_screenshot().ndim) == (other.url, 3)
+    assert [entry.address for entry in recent.read()] == [other.url, server.url]
+    window._session.connect(ClientConfig.from_url(server.connect_url), 30)
+    window.sync(30)
+    assert len(window.layers) == 0
+
+
+@pytest.mark.usefixtures("left_at_the_end")
+def test_connecting_again_and_again_leaves_nothing_behind(window: StreamedViewer, server: ServerProcess) -> None:
+    process = psutil.Process()
+
+    def once() -> tuple[int, int]:
+        window._session.loop.link.leave()
+        window._session.connect(ClientConfig.from_url(server.connect_url), 30)
+        window.sync(30)
+        gc.collect()
+        return threading.active_count(), process.num_fds()
+
+    before = [once() for _ in range(2)][-1]
+    after = [once() for _ in range(5)][-1]
+    assert all(now <= then for now, then in zip(after, before, strict=True)), (before, after)
+
+
+@pytest.mark.usefixtures("left_at_the_end")
+def test_who_may_only_look_reads_it_in_the_window(
+    window: StreamedViewer, furniture: WindowFurniture, server: ServerProcess
+) -> None:
+    window._session.connect(ClientConfig.from_url(server.view_url), 30)
+    window.sync(30)
+    assert title(window).endswith("— connected, view only")
+    assert banner(window) == "View only"
+    now = entries(furniture.menu.menu)
+    assert not any(now[name].isEnabled() for name in ("Served Folders…", "Server Log…"))
+    canvas = window._session._host.facade.adapter.canvas_size_px
+    with RawClient(server) as raw:
+        assert raw.refusals(m.CameraIntent(raw.next_intent(), {"zoom": 5.0})) == {}
+        height, width = raw.snapshot.view["size"]
+        fitted = 5.0 * min(canvas[0] / width, canvas[1] / height)
+        assert pump_until(window, lambda: window.scene.camera.zoom == fitted), "it sees all that others do"
+        size = [2 * height, width]
+        assert raw.refusals(m.ViewIntent(raw.next_intent(), {"size": size})) == {}
+        assert pump_until(window, lambda: window.scene.camera.zoom < 0.75 * fitted), "on a larger canvas, too"
+        assert raw.refusals(m.ViewIntent(raw.next_intent(), {"size": [height, width]})) == {}
+        assert pump_until(window, lambda: window.scene.camera.zoom == fitted)
+    said = len(notification_manager.records)
+    for step in range(20):
+        window.scene.camera.zoom = fitted * (2 + step)
+        window.pump(0.02)
+    assert pump_until(window, lambda: window.scene.camera.zoom == fitted)
+    words = [record.message for record in notification_manager.records[said:]]
+    assert set(words) == {VIEW_ONLY}
+    assert len(words) < 10, "not for each step"

@@ -1,7 +1,8 @@
-"""The real napari window on a server with a hundred layers, beside napari's own with as many."""
+"""The real napari window on a server with a hundred layers, beside napari's own with as many; and with five hundred."""
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -10,10 +11,13 @@ import napari_cuda
 from gl_window import open_viewer
 from integration.conftest import Serve
 from napari_cuda.protocol import messages as m
+from raw_client import RawClient
 from scale_scenes import add_many_layers
-from window_costs import actions, actions_ms, settle
+from window_costs import actions, actions_ms, samples_ms, settle
 
 LAYERS = 100
+MANY = 500
+ROUNDS = 3
 
 
 @pytest.mark.slow
@@ -38,6 +42,7 @@ def test_the_list_of_a_hundred_layers_costs_what_it_does_in_napari(serve_scene: 
     assert kinds == {
         "hide": {"LayerIntent"},
         "select": {"SceneIntent"},
+        "rename": {"LayerIntent"},
         "reorder": {"SceneIntent"},
         "add": {"Command", "SceneIntent"},
         "remove": {"Command", "SceneIntent"},
@@ -45,6 +50,44 @@ def test_the_list_of_a_hundred_layers_costs_what_it_does_in_napari(serve_scene: 
     }
     # napari may select anew before and after: still not one for each layer.
     assert max(len(types) for types in sent.values()) <= 3, sent
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_five_hundred_layers_stall_nobody(serve_scene: Serve) -> None:
+    """On both sides; the best of a few rounds, for other work on the machine may slow down any of them."""
+    server = serve_scene(f"{MANY} layers", size=(400, 300))
+    viewer = napari_cuda.connect(server.connect_url, timeout_s=600)
+    settle(viewer)
+    assert len(viewer.layers) == MANY
+    controls = viewer.window._qt_viewer.controls
+    assert len(controls.widgets) <= 2, "controls are made of layers that nobody selected"
+    taken = samples_ms(viewer, ROUNDS)
+    least = {name: min(returned_ms for returned_ms, _ in samples) for name, samples in taken.items()}
+    assert max(least.values()) < 100, least
+    with RawClient(server) as client:
+        acked_ms = {name: [] for name in ("select", "reorder", "hide", "remove")}
+        for number in range(ROUNDS):
+            for name, intent in changes(client, number).items():
+                settle(viewer)  # the server has drawn
+                began_s = time.perf_counter()
+                assert not client.refusals(intent)
+                acked_ms[name].append((time.perf_counter() - began_s) * 1e3)
+    viewer.close()
+    assert max(min(samples) for samples in acked_ms.values()) < 200, acked_ms
+
+
+def changes(client: RawClient, number: int) -> dict[str, m.Intent]:
+    """Return what a client asks for by name, other things for another number."""
+    ids = [state.spec.layer for state in client.snapshot.layers]
+    there = ids[: len(ids) - number]
+    order = [*there[number + 1 : 200], *there[: number + 1], *there[200:]]
+    return {
+        "select": m.SceneIntent(client.next_intent(), {"active": ids[number]}),
+        "reorder": m.SceneIntent(client.next_intent(), {"order": order}),
+        "hide": m.LayerIntent(client.next_intent(), ids[number], {"visible": False}),
+        "remove": m.Command(client.next_intent(), "layer.remove", {"layer": ids[-1 - number]}),
+    }
 
 
 def intents_of(viewer: Any) -> dict[str, list[str]]:

@@ -98,6 +98,16 @@ def test_what_is_drawn_far_away_is_what_the_hand_drew(window: StreamedViewer, se
     assert window.scene.camera.center == CAMERA["center"], "a tool moved the camera"
 
 
+def test_a_layer_moved_by_its_box_is_where_stock_napari_has_it(window: StreamedViewer, server: SceneServer) -> None:
+    for what in ("resize", "rotate", "move"):
+        name = f"cells: transform box: {what}"
+        perform(window, BY_NAME[name])
+        window.sync(30)
+        assert same(server.contents()["cells"]["affine"], stock_contents()[name]["affine"]), what
+    perform(window, BY_NAME["cells: the transform undone"])
+    window.sync(30)
+
+
 def test_undo_and_redo_by_the_users_keys(window: StreamedViewer, server: SceneServer) -> None:
     layer = begin(window, BY_NAME["cells: undo"])
     layer.mode, layer.selected_label = "fill", 50

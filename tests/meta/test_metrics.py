@@ -11,8 +11,8 @@ from napari_cuda.client import telemetry
 from napari_cuda.metric_table import Kind, MetricTable
 from napari_cuda.server import metrics
 
-USE = re.compile(r'metrics\.(count|observe|watch)\(\s*"(\w+)"')
-KINDS = {"count": Kind.EVENT, "observe": Kind.STAGE, "watch": Kind.QUEUE}
+USE = re.compile(r'metrics\.(count|observe|watch|show)\(\s*"(\w+)"')
+KINDS = {"count": Kind.EVENT, "observe": Kind.STAGE, "watch": Kind.QUEUE, "show": Kind.LEVEL}
 
 
 @pytest.mark.parametrize(("side", "table"), [("client", telemetry.METRICS), ("server", metrics.METRICS)])

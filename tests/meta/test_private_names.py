@@ -13,9 +13,13 @@ from meta.repository import modules, text_of
 ADAPTERS = {
     Path("src/napari_cuda/server/render/napari_adapter.py"),
     Path("src/napari_cuda/server/render/napari_model.py"),
+    Path("src/napari_cuda/server/render/napari_slices.py"),
     Path("src/napari_cuda/server/render/vispy_backend.py"),
     Path("src/napari_cuda/client/qt/napari_adapter.py"),
     Path("src/napari_cuda/client/mirror/napari_adapter.py"),
+    Path("src/napari_cuda/client/qt/many_layers.py"),
+    Path("src/napari_cuda/client/qt/null_visuals.py"),
+    Path("src/napari_cuda/layered_canvas.py"),
 }
 
 

@@ -46,6 +46,7 @@ def test_a_subclass_is_of_its_base_s_kind() -> None:
         ("affine", np.eye(3).tolist()),
         ("affine", np.ones((4, 4)).tolist()),
         ("translate", [1e300, 0.0, 0.0]),
+        ("text.translation", [1.0, 1.0]),
     ],
 )
 def test_what_does_not_fit_the_layer_cannot_place_it(name: str, value: Any) -> None:
@@ -53,7 +54,7 @@ def test_what_does_not_fit_the_layer_cannot_place_it(name: str, value: Any) -> N
         check_placement(layer_of("image"), name, value)
 
 
-@pytest.mark.parametrize("name", ["scale", "translate", "shear", "rotate", "affine", "opacity"])
+@pytest.mark.parametrize("name", ["scale", "translate", "shear", "rotate", "affine", "opacity", "text.translation"])
 def test_what_the_layer_has_may_place_it(name: str) -> None:
     layer = layer_of("points")
     check_placement(layer, name, layer_values(layer)[name])

@@ -24,6 +24,7 @@ def test_each_kind_is_one_family_of_the_side() -> None:
         "napari_cuda_client_events",
         "napari_cuda_client_stage_seconds",
         "napari_cuda_client_queue",
+        "napari_cuda_client_level",
     ]
 
 

@@ -72,6 +72,7 @@ class ClientConfig:
         """Address of the state socket."""
         return f"{self.base}/ws/state"
 
-    def pixels_url(self, viewer: str) -> str:
-        """Address of the pixel socket of a viewer."""
-        return f"{self.base}/ws/pixels?viewer={viewer}{'&overlays=1' if self.overlays else ''}"
+    def pixels_url(self, viewer: str, *, full_color: bool = False) -> str:
+        """Address of the pixel socket of a viewer, who can decode 4:4:4 if `full_color`."""
+        options = ("&overlays=1" if self.overlays else "") + ("&color=full" if full_color else "")
+        return f"{self.base}/ws/pixels?viewer={viewer}{options}"

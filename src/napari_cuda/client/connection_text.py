@@ -40,13 +40,20 @@ class ConnectionFacts:
 def window_title(facts: ConnectionFacts) -> str:
     """Return the window's title: session, machine and address, state."""
     title = facts.welcome.title if facts.welcome is not None else ""
-    return " — ".join(part for part in (title, facts.place, STATES[facts.phase]) if part)
+    return " — ".join(part for part in (title, facts.place, _state(facts)) if part)
+
+
+def _state(facts: ConnectionFacts) -> str:
+    looks = facts.phase is LoopPhase.STREAMING and facts.welcome is not None and facts.welcome.role == "view"
+    return f"{STATES[facts.phase]}, view only" if looks else STATES[facts.phase]
 
 
 def welcome_text(facts: ConnectionFacts) -> str:
     """Return what an empty window says."""
     if facts.phase in (LoopPhase.CONNECTING, LoopPhase.SYNCING):
         return f"Connecting to {facts.place} …"
+    if facts.phase is LoopPhase.STREAMING and facts.welcome is not None and facts.welcome.role == "view":
+        return f"Nothing is open on {facts.place}.\nYou may look at what others open there."
     if facts.phase is LoopPhase.STREAMING:
         return (
             f"Nothing is open on {facts.place}.\n"
@@ -59,7 +66,7 @@ def connection_rows(facts: ConnectionFacts) -> list[tuple[str, str]]:
     """Return (what, value) for the dialog; what is not known is left out."""
     welcome = facts.welcome
     rows = [
-        ("State", f"{STATES[facts.phase]}: {facts.reason}" if facts.reason else STATES[facts.phase]),
+        ("State", f"{STATES[facts.phase]}: {facts.reason}" if facts.reason else _state(facts)),
         ("Address", facts.address),
         ("Machine", welcome.host if welcome else ""),
         ("Session", " ".join(filter(None, (welcome.title, f"({welcome.session[:8]})"))) if welcome else ""),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 import tempfile
 from collections.abc import Callable, Sequence
@@ -10,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+import msgspec
 import numpy as np
 from msgspec.structs import replace
 
@@ -17,6 +19,7 @@ from napari_cuda.client.control.job_board import JobBoard
 from napari_cuda.client.errands import Errands
 from napari_cuda.client.net.file_service import FileService, Transfer, TransferCancelled, size_of
 from napari_cuda.protocol import messages as m
+from napari_cuda.protocol.commands import CreateLayer
 from napari_cuda.protocol.errors import NapariCudaError
 from napari_cuda.protocol.wire_types import Wire
 
@@ -44,8 +47,6 @@ class DataAccess:
         self._transfers: dict[str, Transfer] = {}
         self._targets: dict[int, Path] = {}
         """Where what an export makes is to go: by the number of its command."""
-        self._added: dict[int, Callable[[str], object]] = {}
-        """Who waits for the layer of an array: by the number of the command that opens it."""
         self.board.watch(self._follow)
 
     def open(self, paths: Sequence[str], *, stack: bool = False, plugin: str = "", layer_type: str = "") -> int:
@@ -73,21 +74,21 @@ class DataAccess:
 
         return self._transfer(title, total_bytes, send, then)
 
-    def send_array(self, name: str, array: Any, size_bytes: int, kind: str, added: Callable[[str], object]) -> None:
-        """Send an array that is here, and open it as a layer of that kind; `added` gets the layer's id."""
+    def send_arrays(self, name: str, arrays: Sequence[Any], then: Callable[[str], object]) -> None:
+        """Send arrays that are here as an .npz file; `then` gets its path on the server."""
+        size_bytes = sum(math.prod(array.shape) * array.dtype.itemsize for array in arrays)
 
         def send(transfer: Transfer) -> str:
             with tempfile.TemporaryDirectory() as folder:
-                file = Path(folder) / f"{NO_FILE_NAME.sub('', name) or kind}.npy"
-                np.save(file, np.asarray(array), allow_pickle=False)
+                file = Path(folder) / "arrays.npz"
+                np.savez(file, *(np.asarray(array) for array in arrays))
                 return self.service.upload(file, transfer)
 
-        def sent(path: str) -> None:
-            number = self.open([path], plugin="napari", layer_type=kind)
-            if number:
-                self._added[number] = added
+        self._transfer(f"Sending {name}", size_bytes, send, then)
 
-        self._transfer(f"Sending {name}", size_bytes, send, sent)
+    def create(self, layer: CreateLayer, path: str) -> None:
+        """Have the server make a layer of arrays that were sent."""
+        self._command("layer.create", **msgspec.to_builtins(replace(layer, uploaded=path)))
 
     def cancel(self, job: str) -> None:
         """Give a job up."""
@@ -97,21 +98,27 @@ class DataAccess:
         else:
             self._command("job.cancel", job=job)
 
+    def follow(self, service: FileService) -> None:
+        """Another session begins, perhaps on another server: what was on its way to the old one is given up."""
+        self._give_up()
+        self.service = service
+
     def close(self) -> None:
         """Give up all transfers."""
+        self._give_up()
+        self.errands.close()
+
+    def _give_up(self) -> None:
         for transfer in self._transfers.values():
             transfer.cancel()
-        self.errands.close()
 
     def _follow(self, job: m.JobUpdate) -> None:
         """A job changed: something may wait for its end."""
         if job.state == "running":
             return
-        target, added = self._targets.pop(job.intent, None), self._added.pop(job.intent, None)
+        target = self._targets.pop(job.intent, None)
         if job.state == "done" and target is not None:
             self._fetch(job, target)
-        if job.state == "done" and added is not None:
-            added(job.result["layers"][0])
 
     def _fetch(self, job: m.JobUpdate, target: Path) -> None:
         """Fetch what an export made."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from napari_cuda.client.control.camera import CameraDifference
 from napari_cuda.client.telemetry import ClientMetrics, StageStats
+from napari_cuda.protocol.messages import StreamQuality
 
 _NEWEST = 240
 """Durations that count: the last seconds of interaction, so that the numbers follow what is felt."""
@@ -27,6 +28,7 @@ class HudSnapshot:
     exact: bool = False
     camera: CameraDifference | None = None
     decoder: str = ""
+    quality: StreamQuality | None = None
     queues: Mapping[str, float] | None = None
     dropped: Mapping[str, int] | None = None
     stalls: int = 0
@@ -41,7 +43,14 @@ class HudSampler:
         self._counts: dict[str, int] = {}
 
     def look(
-        self, now_s: float, *, revision: int, exact: bool, camera: CameraDifference | None, decoder: str
+        self,
+        now_s: float,
+        *,
+        revision: int,
+        exact: bool,
+        camera: CameraDifference | None,
+        decoder: str,
+        quality: StreamQuality | None = None,
     ) -> HudSnapshot:
         """Return what is true at `now_s`; the first look has no rates."""
         counts, before = self._metrics.counts(), self._counts
@@ -61,6 +70,7 @@ class HudSampler:
             exact=exact,
             camera=camera,
             decoder=decoder,
+            quality=quality,
             queues=self._metrics.queues(),
             dropped={name.removeprefix(_DROPS): n for name, n in counts.items() if name.startswith(_DROPS)},
             stalls=sum(stalls.buckets),
@@ -75,6 +85,8 @@ def hud_lines(snapshot: HudSnapshot) -> list[str]:
         ("input", f"{_ms(shown.p50_s)} p50  {_ms(shown.p95_s)} p95" if shown else "    -"),
         ("round trip", _ms(snapshot.round_trip.p50_s) if snapshot.round_trip else "    -"),
         ("received", f"{snapshot.bytes_per_s / 1e6:5.2f} MB/s"),
+        ("quality", _quality(snapshot.quality)),
+        ("coding", snapshot.quality.coding if snapshot.quality else "    -"),
         ("revision", f"{snapshot.revision:5d} {'exact' if snapshot.exact else 'moving'}"),
         ("camera", _behind(snapshot.camera)),
         ("decoder", snapshot.decoder or "    -"),
@@ -83,6 +95,14 @@ def hud_lines(snapshot: HudSnapshot) -> list[str]:
         ("stalls", f"{snapshot.stalls:5d}"),
     ]
     return [f"{name:<10}  {value}" for name, value in rows]
+
+
+def _quality(quality: StreamQuality | None) -> str:
+    """Say what is sent at most, what the link was seen to carry, and what is under way."""
+    if quality is None:
+        return "    -"
+    link = f", link {quality.link_rate / 1e6:.1f}" if quality.link_rate else ""
+    return f"{quality.bit_rate / 1e6:5.1f} Mb/s{link}, window {quality.window}, queue {quality.queue_ms:.0f} ms"
 
 
 def _behind(camera: CameraDifference | None) -> str:

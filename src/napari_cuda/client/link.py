@@ -8,12 +8,12 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from napari_cuda.client.config import ClientConfig
+from napari_cuda.client.control.cadence import Cadence
 from napari_cuda.client.loop_state import ClientLoopState, LoopPhase
 from napari_cuda.client.mirror.viewer_mirror import ViewerMirror
 from napari_cuda.client.net.pixel_receiver import PixelReceiver, ReceiveController
 from napari_cuda.client.net.state_channel import StateChannel, StateController, StateEvents
 from napari_cuda.client.net.transport import ConnectionLost
-from napari_cuda.client.rate_limit import RateLimit
 from napari_cuda.client.telemetry import ClientMetrics
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.packet import PacketHeader
@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 
 E = TypeVar("E")
 
+CLOSING_S = 5.0
+"""For the sockets of a session that is over, which are closing already."""
+
 HEAL_EVERY_S = 10.0
 """Between two snapshots that are asked for because a message could not be shown: each makes all layers anew."""
 
@@ -33,6 +36,9 @@ class Voice(Protocol):
 
     def post(self, call: Callable[[], None]) -> object:
         """Run `call` on the GUI thread, in order; from any thread."""
+
+    def call_at(self, due_s: float, call: Callable[[], None]) -> None:
+        """Run `call` at `due_s` (perf_counter)."""
 
     def notify(self, text: str) -> None:
         """Tell the user one line."""
@@ -68,9 +74,8 @@ class ServerLink:
         self._state = state
         self._receiver = receiver
         self._metrics = metrics
-        events = StateEvents(self._on_event, self._on_overflow, busy=lambda: mirror.busy)
-        channel = StateChannel(client, events, voice.post, metrics)
-        self._states = StateController(config, channel)
+        self._client = client
+        self._states = self._state_channel()
         self._pixels: ReceiveController | None = None
         self._welcome: m.Welcome | None = None
         self._lost_s: float | None = None
@@ -80,18 +85,50 @@ class ServerLink:
         self._newest: PacketHeader | None = None
         self._astray = False
         """A message could not be shown: what is shown here is not the server's scene."""
-        self._heals = RateLimit(HEAL_EVERY_S)
+        self._heals = Cadence(HEAL_EVERY_S)
         self.on_stream_config: Callable[[m.StreamConfig], object] = lambda stream: None
         self.on_shown: Callable[[SessionEvent], object] = lambda event: None
         """Called with what the server said of the scene once it is shown, and with answers."""
         self.on_job: Callable[[m.JobUpdate], object] = lambda job: None
-        self.on_renewed: Callable[[], object] = lambda: None
-        """Called when the server made another viewer for this one: what it did for the old one is not heard of."""
+        self.on_renewed: Callable[[str], object] = lambda why: None
+        """Called with a line when the server does not know this viewer any more: what it did for it is not heard of."""
         self.on_log: Callable[[m.LogLines], object] = lambda lines: None
 
     def start(self) -> None:
         """Connect in the background."""
         self._states.start()
+
+    def connect(self, config: ClientConfig) -> None:
+        """Begin another session, with this server or another one, after the end of the one before.
+
+        Nothing that was set meanwhile concerns it. The picture and the layers of before stay until it has its own.
+        """
+        self._state.advance("connect")
+        if self._state.phase is not LoopPhase.CONNECTING:
+            raise RuntimeError("leave the session before beginning another")
+        self.stop(Deadline(CLOSING_S))
+        self._config, self._welcome, self._pixels = config, None, None
+        self._astray, self._lost_s = False, time.perf_counter()
+        self._state.ended = self._state.trouble = ""
+        self._begin_anew()
+        self._states = self._state_channel()
+        self._states.start()
+        self._voice.show_state(f"Connecting to {config.address} …")
+
+    def _state_channel(self) -> StateController:
+        def happened(event: SessionEvent | ConnectionLost) -> None:
+            if channel is self._states.channel:  # and not the one of a session that was left
+                self._on_event(event)
+
+        events = StateEvents(happened, self._on_overflow, busy=lambda: self._mirror.busy)
+        channel = StateChannel(self._client, events, self._voice.post, self._metrics)
+        return StateController(self._config, channel)
+
+    def _begin_anew(self) -> int:
+        """What comes is another session's; return how much of what was set is not in it."""
+        self._voice.viewer_renewed()
+        self._state.shown.begin_anew(self._receiver.epoch)
+        return self._state.control.begin_anew()
 
     def stop(self, deadline: Deadline) -> bool:
         """Leave the server and end both threads; False if one did not end in time."""
@@ -143,13 +180,18 @@ class ServerLink:
             self._voice.show_state(f"No new pictures: {lost.reason} — trying again …")
             self._look_whether_all_is_well(lost.at_s)
 
+    @property
+    def _standing(self) -> str | None:
+        """What is to be read over the picture while all is well."""
+        return "View only" if self._state.role == "view" else None
+
     def _look_whether_all_is_well(self, lost_s: float) -> None:
         header, receiver = self._newest, self._receiver
         if self._state.phase is not LoopPhase.STREAMING or header is None:
             return
         if header.revision >= self._wanted_revision and receiver.is_since(header.epoch, lost_s):
             self._lost_s = None
-            self._voice.show_state(None)
+            self._voice.show_state(self._standing)
             opened_s = self._states.channel.opened_s
             since_s = opened_s if opened_s > lost_s else receiver.opened_s
             self._metrics.observe("resume", time.perf_counter() - since_s)
@@ -168,6 +210,8 @@ class ServerLink:
                 self._on_welcome(event)
             case m.StreamConfig():
                 self._tell(self.on_stream_config, event)
+            case m.StreamQuality():
+                self._state.quality = event
             case m.JobUpdate():
                 self._tell(self.on_job, event)
             case m.LogLines():
@@ -188,6 +232,7 @@ class ServerLink:
     def _on_welcome(self, welcome: m.Welcome) -> None:
         known, self._welcome = self._welcome, welcome
         control = self._state.control
+        self._state.role = welcome.role
         self._state.advance("welcome")
         if known is None:
             pass
@@ -195,14 +240,12 @@ class ServerLink:
             control.resume(welcome.taken)
         elif welcome.session == known.session:
             self._voice.viewer_renewed()
-            self.on_renewed()
+            self.on_renewed("the server forgot us")
             if dropped := control.rejoin():
                 self._voice.notify(f"The connection was away for too long; actions that may be lost: {dropped}")
         else:
-            self._voice.viewer_renewed()
-            self.on_renewed()
-            dropped = control.begin_anew()
-            self._state.shown.begin_anew(self._receiver.epoch)
+            self.on_renewed("the server was started anew")
+            dropped = self._begin_anew()
             lost = f"; changes made meanwhile that are not in it: {dropped}" if dropped else ""
             self._voice.notify(f"The server was started anew: this is another session{lost}")
         if self._pixels is None:
@@ -224,10 +267,17 @@ class ServerLink:
             self._on_scene()
 
     def _heal(self) -> None:
-        """Ask for the whole scene if what is shown is not it."""
-        if self._astray and self._state.control.ready and self._heals.passes(time.perf_counter()) is not None:
+        """Ask for the whole scene if what is shown is not it; later, if that was done just now."""
+        if not (self._astray and self._state.control.ready):
+            return
+        now_s = time.perf_counter()
+        waits = self._heals.due_s is not None
+        due_s = self._heals.note(now_s)
+        if self._heals.take(now_s):
             self._astray = False
             self._ask_for_snapshot()
+        elif not waits:
+            self._voice.call_at(due_s, self._heal)
 
     def _ask_for_snapshot(self) -> None:
         self._state.control.command("scene.snapshot", {})
@@ -257,6 +307,8 @@ class ServerLink:
             self._metrics.count("reconnects")
             self._voice.show_state("Connected again; waiting for the picture …")
             self._look_whether_all_is_well(self._lost_s)
+        else:
+            self._voice.show_state(self._standing)
 
     def _on_overflow(self) -> None:
         if self._state.control.ready:
@@ -285,8 +337,9 @@ class ServerLink:
         self._state.ended = reason
         self._state.advance("closed")
         self._state.control.disconnected()
+        self.on_renewed(reason)
         # Half a connection is none: what is set here must not change a scene that is not shown.
         self._states.request_close()
         if self._pixels is not None:
             self._pixels.request_close()
-        self._voice.show_state(f"Disconnected: {reason}")
+        self._voice.show_state(f"Disconnected: {reason} — the Remote menu connects again")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 from napari_cuda.client.config import ClientConfig
@@ -59,6 +60,7 @@ class ClientStreamLoop:
         outlets = Outlets(
             present=self._submit,
             on_unchanged=self._submit_unchanged,
+            on_part=lambda header: self.receiver.ack(header),
             on_lost=lambda header: self.receiver.lost(header),
             metrics=self.metrics,
             on_restarted=self.presenter.on_reconnect,
@@ -131,6 +133,7 @@ class ClientStreamLoop:
         if before_it is not None:
             before_it.release(LeaseRole.RENDERER)
         self._undrawn = frame.header
+        self.state.camera.shown(frame.header.camera)
         if not self._host.request_draw():
             self.drawn()
 
@@ -154,6 +157,9 @@ class ClientStreamLoop:
             newest = self.frame.header
         if newest is not None and not follows(header, newest):
             return  # a picture that came after it was decoded meanwhile: what that says includes this
+        if self.state.camera.shown(header.camera) and self.frame is not None:
+            self.frame = replace(self.frame, header=replace(self.frame.header, camera=header.camera))
+            self._host.request_draw()
         if self._undrawn is None:
             self._shown(header)
         else:
@@ -174,14 +180,15 @@ class ClientStreamLoop:
         if header.epoch <= shown.past_epoch:
             return
         shown.revision = max(shown.revision, header.revision)
-        if header.at_rest and self.frame is not None and isinstance(self.frame.picture, ExactPicture):
+        shown.exact = header.at_rest and self.frame is not None and isinstance(self.frame.picture, ExactPicture)
+        if shown.exact:
             shown.exact_revision = max(shown.exact_revision, header.revision)
         if header.input_id > shown.input_id:
             shown.input_id = header.input_id
             self._time_input(header.input_id)
         self.link.shown(header)
-        self.state.camera.shown(header.camera)
         self._host.presented(header)
+        self.state.on_shown(header)
 
     def let_go(self) -> None:
         """The pipelines have ended: release all leases; the renderer has its own hold on what it shows."""
@@ -222,4 +229,6 @@ class ClientStreamLoop:
                 # One that is sent again after a lost connection has been on its way since then.
                 self._intent_times.setdefault(intent.intent, now_s)
             self.metrics.count("intents_sent")
+            # Until a picture that includes it says otherwise; a pointer that does nothing changes nothing.
+            self.state.shown.exact &= isinstance(intent, m.InputPointer)
         self.link.send(intents)

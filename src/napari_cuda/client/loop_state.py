@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from napari_cuda.client.control.camera import CameraState
 from napari_cuda.client.control.control_state import ControlStateContext
+from napari_cuda.protocol.messages import Role, StreamQuality
+from napari_cuda.protocol.packet import PacketHeader
 
 
 class LoopPhase(enum.Enum):
@@ -33,9 +35,10 @@ PHASES: dict[tuple[LoopPhase, str], LoopPhase] = {
     (LoopPhase.RECONNECTING, "lost"): LoopPhase.RECONNECTING,
     (LoopPhase.RECONNECTING, "closed"): LoopPhase.STOPPED,
     (LoopPhase.STOPPED, "closed"): LoopPhase.STOPPED,
+    (LoopPhase.STOPPED, "connect"): LoopPhase.CONNECTING,
 }
 """(phase, what happened) → next phase. "scene" is a snapshot or what stands for one; "lost" may be mended
-by another connection, "closed" not: a refusal, or a first connection that failed."""
+by another connection, "closed" not: a refusal, or a first connection that failed; "connect" begins another session."""
 
 
 @dataclass(slots=True)
@@ -45,6 +48,8 @@ class Shown:
     revision: int = 0
     input_id: int = 0
     exact_revision: int = 0
+    exact: bool = False
+    """The picture is, bit for bit, the server's of all that was done here, and nothing more is coming for it."""
     frames: int = 0
     past_epoch: int = 0
     """Pictures up to this epoch (as the client counts) are those of a session that is over: they say nothing."""
@@ -52,6 +57,7 @@ class Shown:
     def begin_anew(self, past_epoch: int) -> None:
         """The server is in another session, which counts from anew; the picture of the old one stays for now."""
         self.revision = self.input_id = self.exact_revision = 0
+        self.exact = False
         self.past_epoch = past_epoch
 
 
@@ -63,12 +69,18 @@ class ClientLoopState:
     control: ControlStateContext = field(default_factory=ControlStateContext)
     camera: CameraState = field(default_factory=CameraState)
     shown: Shown = field(default_factory=Shown)
+    quality: StreamQuality | None = None
+    """How the pictures are coded, as the server said last."""
+    role: Role = "control"
+    """What the server lets us do."""
     ended: str = ""
     """Why the session is over, in one line; empty while it is not."""
     trouble: str = ""
     """Why there is no connection, in one line; empty while there is one."""
     on_phase: Callable[[], object] = lambda: None
     """Called when the phase is another."""
+    on_shown: Callable[[PacketHeader], object] = lambda header: None
+    """Called when a picture is on screen, or the one that is there turns out to be that of a newer revision."""
 
     def advance(self, event: str) -> None:
         """Go to the next phase; what does not lead anywhere is ignored."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
@@ -20,14 +21,17 @@ from napari_cuda.client.loop_lifecycle import start_loop, stop_loop
 from napari_cuda.client.loop_state import ClientLoopState, LoopPhase
 from napari_cuda.client.metrics_endpoint import MetricsEndpoint
 from napari_cuda.client.mirror.cursor import INTERVAL_S, CursorMirror
-from napari_cuda.client.mirror.napari_adapter import NewLabelsElsewhere, NoLocalStatus
+from napari_cuda.client.mirror.napari_adapter import MeasuredOncePerBatch, NewLabelsElsewhere, NoLocalStatus
 from napari_cuda.client.mirror.viewer_mirror import MirrorHost, ViewerMirror
 from napari_cuda.client.net.file_service import FileService
 from napari_cuda.client.open_and_save import OpensAndSaves
+from napari_cuda.client.playout.frame import Picture
 from napari_cuda.client.playout.picture import ExactPicture
 from napari_cuda.client.telemetry import ClientMetrics
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.errors import ConnectError, DataError, StartupError
+from napari_cuda.protocol.packet import PacketHeader
+from napari_cuda.protocol.roles import VIEW_ONLY
 from napari_cuda.view import Rendering
 
 log = logging.getLogger(__name__)
@@ -73,11 +77,12 @@ class RemoteSession:
         self.data = DataAccess(self.mirror.command, host.post, FileService(config))
         self.mirror.send_layer = partial(send_layer, self.data, viewer)
         self.loop.link.on_job = self.data.board.take
-        self.loop.link.on_renewed = lambda: self.data.board.lose("the server was started anew, or forgot us")
+        self.loop.link.on_renewed = self.data.board.lose
         self.config = config
         self._endpoint: MetricsEndpoint | None = None
         self._host = host
         self._scripts_waiting = 0
+        self._closed = False
 
     def open(self, timeout_s: float) -> None:
         """Connect and wait for the scene; ConnectError in one line if that fails.
@@ -86,17 +91,64 @@ class RemoteSession:
         """
         self._serve_metrics()
         start_loop(self.loop)
+        try:
+            self._await_scene(timeout_s)
+        except ConnectError:
+            self.close()
+            raise
+
+    def begin(self, config: ClientConfig) -> None:
+        """Leave the session, if there is one, and begin another in the same viewer; how that goes the phases tell."""
+        if self._closed:
+            raise ConnectError("this viewer has left for good: connect another")
+        self.loop.link.leave()
+        self.config = replace(self.config, base=config.base, token=config.token)
+        self.data.follow(FileService(self.config))
+        self.loop.link.connect(self.config)
+
+    def connect(self, config: ClientConfig, timeout_s: float) -> None:
+        """Begin another session and wait for its scene; ConnectError in one line if that fails."""
+        self.begin(config)
+        try:
+            self._await_scene(timeout_s)
+        except ConnectError:
+            self.loop.link.leave()
+            raise
+
+    def reconnect(self) -> None:
+        """Connect now: again, or to the session that comes after one that is over."""
+        if self.loop.state.phase is LoopPhase.STOPPED:
+            self.begin(self.config)
+        else:
+            self.loop.link.reconnect()
+
+    def _await_scene(self, timeout_s: float) -> None:
         state = self.loop.state
         settled = self._host.wait_until(lambda: state.phase in (LoopPhase.STREAMING, LoopPhase.STOPPED), timeout_s)
         if not settled or state.phase is LoopPhase.STOPPED:
-            reason = state.ended or f"no scene within {timeout_s:g} s"
-            self.close()
-            raise ConnectError(reason)
+            raise ConnectError(state.ended or f"no scene within {timeout_s:g} s")
 
     @property
     def revision(self) -> int:
         """Revision of the picture shown."""
         return self.loop.state.shown.revision
+
+    @property
+    def newest_input(self) -> int:
+        """Number of the newest change sent; the header of a picture names the newest one that it shows."""
+        return self.loop.state.control.newest_intent
+
+    def watch(self, seen: Callable[[PacketHeader, Picture], object]) -> None:
+        """Have `seen` called with every picture shown; it gets the same picture again if a newer revision has it too.
+
+        The picture is the decoder's: whoever keeps it longer than the call keeps its memory.
+        """
+
+        def on_shown(header: PacketHeader) -> None:
+            if self.loop.frame is not None:
+                seen(header, self.loop.frame.picture)
+
+        self.loop.state.on_shown = on_shown
 
     @property
     def metrics(self) -> ClientMetrics:
@@ -158,6 +210,8 @@ class RemoteSession:
 
         with self._waiting():
             self._wait(done, timeout_s, "the server is not done")
+        if self.loop.state.role == "view":
+            raise DataError(VIEW_ONLY)
         return _checked(board.of_intent(number))
 
     def finish_transfer(self, job: str, timeout_s: float) -> m.JobUpdate:
@@ -182,6 +236,7 @@ class RemoteSession:
 
     def close(self) -> None:
         """Leave the server; threads and sockets are gone when this returns."""
+        self._closed = True
         self.data.close()
         stop_loop(self.loop)
         if self._endpoint is not None:
@@ -219,7 +274,7 @@ def _checked(job: m.JobUpdate | None) -> m.JobUpdate:
     return job
 
 
-class Connected(OpensAndSaves, NewLabelsElsewhere, NoLocalStatus):
+class Connected(OpensAndSaves, NewLabelsElsewhere, NoLocalStatus, MeasuredOncePerBatch):
     """Mixin: what a connected viewer has besides napari's own. Owner: GUI thread."""
 
     _session: RemoteSession
@@ -227,6 +282,7 @@ class Connected(OpensAndSaves, NewLabelsElsewhere, NoLocalStatus):
     def attach(self, session: RemoteSession) -> None:
         """Give the viewer its session; once, before it is opened."""
         self._session = session
+        self.watch_batches()
         session.data.board.watch(session.tell_failed)
         self.layers.save = self._save_list
 
@@ -249,6 +305,18 @@ class Connected(OpensAndSaves, NewLabelsElsewhere, NoLocalStatus):
     def revision(self) -> int:
         """Revision of the newest picture shown."""
         return self._session.revision
+
+    @property
+    def newest_input(self) -> int:
+        """Number of the newest change sent; the header of a picture names the newest one that it shows."""
+        return self._session.newest_input
+
+    def watch_pictures(self, seen: Callable[[PacketHeader, Picture], object]) -> None:
+        """Have `seen` called with every picture shown; it gets the same picture again if a newer revision has it too.
+
+        The picture is the decoder's: whoever keeps it longer than the call keeps its memory.
+        """
+        self._session.watch(seen)
 
     @property
     def metrics(self) -> ClientMetrics:

@@ -33,7 +33,7 @@ METRICS = MetricTable(
     Metric("submit", Kind.STAGE, "seconds", "repack an access unit and give it to the hardware decoder"),
     Metric("decode_wait", Kind.STAGE, "seconds", "from receipt until the decoder takes the packet"),
     Metric("decode", Kind.STAGE, "seconds", "decode one video picture"),
-    Metric("decode_still", Kind.STAGE, "seconds", "decode and verify one exact picture"),
+    Metric("decode_still", Kind.STAGE, "seconds", "decode one part of an exact picture; with the last, verify it"),
     Metric("pictures_decoded", Kind.EVENT, "pictures", "video and exact ones"),
     Metric("decode_errors", Kind.EVENT, "packets", "damaged, or refused by the decoder"),
     Metric("decode_queue_overflows", Kind.EVENT, "times", "decoding fell behind and starts anew"),

@@ -84,6 +84,10 @@ class Bottleneck:
         self._waiting: deque[tuple[float, int]] = deque()
         self._waiting_bytes = 0
 
+    def become(self, link: Link) -> None:
+        """Be another link for what is sent from now on; what waits goes as it was to."""
+        self._link = link
+
     def wait_s(self, now_s: float) -> float:
         """Return for how long the buffer has no room; 0 if it has."""
         while self._waiting and self._waiting[0][0] <= now_s:

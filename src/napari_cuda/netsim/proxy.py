@@ -50,8 +50,6 @@ class NetSim:
         seed: int = 0,
     ) -> None:
         self._url = url if "://" in url else f"http://{url}"
-        self._down_link = link or Link()
-        self._up_link = up or self._down_link
         self._reset_every_s = reset_every_s
         self._seed = seed
         self._address = _address(self._url)
@@ -60,6 +58,9 @@ class NetSim:
         self._carried = {"up": 0, "down": 0}
         self._cut = False
         self._event_loop = asyncio.new_event_loop()
+        now_s, down = self._event_loop.time(), link or Link()
+        self._up = Bottleneck(up or down, seed=2 * seed, now_s=now_s)
+        self._down = Bottleneck(down, seed=2 * seed + 1, now_s=now_s)
         self._worker = Worker("netsim", self._run, wake=self._wake)
         self._ended = asyncio.Event()
 
@@ -86,6 +87,10 @@ class NetSim:
     def restore(self) -> None:
         """Take connections again."""
         self._cut = False
+
+    def become(self, link: Link) -> None:
+        """Be another link, both ways, for all connections. Any thread."""
+        self._call(self._become(link))
 
     def start(self) -> None:
         """Begin to pass on connections."""
@@ -119,17 +124,19 @@ class NetSim:
         self._event_loop.run_until_complete(self._serve())
 
     async def _serve(self) -> None:
-        now_s = self._event_loop.time()
-        up = Bottleneck(self._up_link, seed=2 * self._seed, now_s=now_s)
-        down = Bottleneck(self._down_link, seed=2 * self._seed + 1, now_s=now_s)
-        tasks = [asyncio.create_task(self._accept(up, down)), asyncio.create_task(self._reset_at_random())]
+        tasks = [asyncio.create_task(self._accept()), asyncio.create_task(self._reset_at_random())]
         await self._ended.wait()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._reset("")
 
-    async def _accept(self, up: Bottleneck, down: Bottleneck) -> None:
+    async def _become(self, link: Link) -> int:
+        for way in (self._up, self._down):
+            way.become(link)
+        return 0
+
+    async def _accept(self) -> None:
         while True:
             try:
                 client, _ = await self._event_loop.sock_accept(self._listening)
@@ -140,7 +147,7 @@ class NetSim:
             if self._cut:
                 _kill(client)
                 continue
-            connection = _Connection(client, Flow(up), Flow(down), self._carried)
+            connection = _Connection(client, Flow(self._up), Flow(self._down), self._carried)
             task = asyncio.create_task(connection.run(self._address))
             self._connections[task] = connection
             task.add_done_callback(self._connections.pop)

@@ -8,7 +8,7 @@ names (`server/render/commands.py`); the reference in `docs/protocol.md` comes f
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 
@@ -32,6 +32,9 @@ class ArrayData(msgspec.Struct, frozen=True):
 
 class CommandArgs(msgspec.Struct, frozen=True):
     """Base of all arguments. The docstring's first line says what the command does."""
+
+    only_looks: ClassVar[bool] = False
+    """Whether it changes nothing that others see: then who may only look may ask for it, too."""
 
 
 class RemoveLayer(CommandArgs, frozen=True):
@@ -64,6 +67,8 @@ class ResetContrastLimitsRange(CommandArgs, frozen=True):
 class ShowHistogram(CommandArgs, frozen=True):
     """sends `layer.histogram` now, and whenever it changed once the picture is at rest; no more if not `shown`"""
 
+    only_looks = True
+
     layer: LayerId
     shown: bool = True
     mode: Literal["canvas", "full"] = "canvas"
@@ -77,12 +82,14 @@ class NewLabels(CommandArgs, frozen=True):
 
 
 class CreateLayer(CommandArgs, frozen=True):
-    """adds a layer that a client made, under the id that it gave it, with its data"""
+    """adds a layer that a client made, under the id that it gave it, with its data, or as a job with what it sent"""
 
     state: LayerState
     index: Annotated[int, msgspec.Meta(ge=0)]
     arrays: list[ArrayData] = []
     shape_types: list[str] = []
+    uploaded: Annotated[str, msgspec.Meta(max_length=4096)] = ""
+    """An .npz on the server that has the arrays."""
 
 
 class LinkLayers(CommandArgs, frozen=True):
@@ -109,6 +116,8 @@ class MenuAction(CommandArgs, frozen=True):
 
 class SendSnapshot(CommandArgs, frozen=True):
     """sends the snapshot again, to a client that lost count"""
+
+    only_looks = True
 
 
 class OpenData(CommandArgs, frozen=True):
@@ -138,7 +147,7 @@ class ExportData(CommandArgs, frozen=True):
 
 
 class CancelJob(CommandArgs, frozen=True):
-    """gives up one of the sender's own jobs; nothing comes of it"""
+    """gives up one of the sender's own jobs, of which nothing comes, or the data that the picture waits for"""
 
     job: Annotated[str, msgspec.Meta(max_length=64)]
 

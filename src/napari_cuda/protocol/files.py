@@ -36,6 +36,19 @@ class FolderPage(msgspec.Struct, frozen=True):
     total: int
 
 
+class Found(msgspec.Struct, frozen=True):
+    """Some of what a search found; `name` in an entry is its path from where the search began.
+
+    `folders` were looked through for this answer. `left_out` is how many more a folder with very many of them has.
+    `after`: what to ask with to go on; "" if that was all.
+    """
+
+    entries: list[Entry]
+    folders: int
+    left_out: int = 0
+    after: str = ""
+
+
 class UploadRequest(msgspec.Struct, frozen=True):
     """A file that a client wants to send.
 

@@ -29,6 +29,9 @@ Pixel = Annotated[int, msgspec.Meta(ge=-100_000, le=100_000)]
 Button = Annotated[int, msgspec.Meta(ge=0, le=3)]
 Modifier = Literal["shift", "control", "alt", "meta"]
 
+Role = Literal["control", "view"]
+"""What a connection may do: by the token that it showed (`protocol/roles.py`)."""
+
 T = TypeVar("T")
 
 
@@ -66,6 +69,7 @@ class Welcome(Message, frozen=True, tag="session.welcome"):
     """The machine's own name: behind a tunnel the address says nothing."""
     title: str = ""
     """What the session is called: what it was started with."""
+    role: Role = "control"
 
 
 class Reject(Message, frozen=True, tag="session.reject"):
@@ -206,6 +210,21 @@ class StreamConfig(Message, frozen=True, tag="stream.config"):
     renderer: str
 
 
+class StreamQuality(Message, frozen=True, tag="stream.quality"):
+    """How the pictures of this viewer are coded now; while they come, once a second.
+
+    `bit_rate` is the most that is sent, `link_rate` what the link was seen to carry (bit/s; 0: it was not busy),
+    `window` how many pictures may be under way, `queue_ms` how long the newest waited on the link, `coding` says how
+    in words.
+    """
+
+    bit_rate: int
+    link_rate: int
+    window: int
+    queue_ms: float
+    coding: str
+
+
 class Status(Message, frozen=True, tag="status"):
     """One line for the status bar, in the server's words."""
 
@@ -264,7 +283,6 @@ class JobUpdate(Message, frozen=True, tag="job.update"):
     fraction: float | None = None
     error: str = ""
     result: dict[str, Any] = {}
-    cancellable: bool = True
 
 
 class LogLines(Message, frozen=True, tag="log.lines"):
@@ -364,9 +382,15 @@ class CursorQuery(Message, frozen=True, tag="cursor.query"):
 
 
 class PixelAck(Message, frozen=True, tag="pixel.ack"):
-    """The picture of packet `seq` was presented: there is room for another."""
+    """The picture of packet `seq` was presented: there is room for another.
+
+    `received_us` is when the packet had arrived, on any clock of the viewer's; `held_us` what it then took until it
+    was presented: so the server tells the link from the viewer's machine. 0, 0: not known.
+    """
 
     seq: int
+    received_us: Annotated[int, msgspec.Meta(ge=0, le=1 << 62)] = 0
+    held_us: Annotated[int, msgspec.Meta(ge=0, le=1 << 62)] = 0
 
 
 class PixelKeyframe(Message, frozen=True, tag="pixel.keyframe"):
@@ -385,7 +409,7 @@ Query = LogQuery | CursorQuery
 ClientMessage = Hello | Ping | Pong | Goodbye | Intent | Query
 ServerMessage = (
     Welcome | Reject | Ping | Pong | Goodbye | SceneSnapshot | SceneResumed | Delta | LayerThumbnail | LayerHistogram
-    | StreamConfig | Status | Ack | Error | JobUpdate | LogLines | CursorValue
+    | StreamConfig | StreamQuality | Status | Ack | Error | JobUpdate | LogLines | CursorValue
 )  # fmt: skip
 PixelClientMessage = PixelAck | PixelKeyframe
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from napari_cuda.protocol.errors import PacketError
 
 MAGIC = b"NC"
-VERSION = 1
+VERSION = 2
 
-# magic, version, kind, flags, ndisplay, reserved, seq, epoch, revision, input id, capture time,
-# canvas size, coded size, picture hash, camera: centre (3), zoom, angles (3), perspective.
-_HEADER = struct.Struct("<2sBBBBHIIQQQ4HQ8d")
+# magic, version, kind, flags, ndisplay, part, seq, epoch, revision, input id, capture time,
+# canvas size, coded size, margin, picture hash, camera: centre (3), zoom, angles (3), perspective.
+_HEADER = struct.Struct("<2sBBBBHIIQQQ5HQ8d")
 HEADER_SIZE = _HEADER.size
 
 
@@ -26,9 +26,11 @@ class PacketKind(enum.IntEnum):
     ACCESS_UNIT = 1
     """One H.264 access unit, Annex B; SPS and PPS in band before every IDR."""
     STILL = 2
-    """The exact picture as a PNG; its RGBA bytes hash to `PacketHeader.picture_hash`."""
+    """The last part of the exact picture, a PNG; its RGBA bytes hash to `PacketHeader.picture_hash`."""
     UNCHANGED = 3
     """No payload: the picture already sent is also that of this (newer) revision."""
+    STILL_PART = 4
+    """A part of the exact picture before the last; shows nothing, and is acknowledged when it is read."""
 
 
 class PacketFlag(enum.IntFlag):
@@ -41,6 +43,10 @@ class PacketFlag(enum.IntFlag):
     """Rendered at full scale and sampling (reduced while a volume moves on software GL)."""
     AT_REST = 4
     """Nothing more is coming for this revision: data, detail and multiscale level are final."""
+
+
+Direction = tuple[float, float, float]
+"""A direction in the world, in napari's order: (z, y, x) of what is displayed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +68,12 @@ class CameraPose:
 class PacketHeader:
     """What a picture shows, and where it stands in the stream.
 
-    `seq` counts packets of one connection from 0 without gaps; `epoch` counts encoder
-    contexts (a decoder never mixes two); `revision` is the scene revision drawn; `input_id`
+    `seq` counts packets of one connection from 0 without gaps, `part` those of one still; `epoch` counts
+    encoder contexts (a decoder never mixes two); `revision` is the scene revision drawn; `input_id`
     the newest intent of *this* viewer that the picture includes; `capture_time_us` the
     server's monotonic clock in microseconds when drawing began. Sizes are (width, height) in
-    pixels: the picture occupies the top-left `canvas_size` of `coded_size`.
+    pixels. The picture shows the canvas and `margin` pixels more on each side, and occupies the top
+    left of `coded_size`.
     """
 
     kind: PacketKind
@@ -80,6 +87,13 @@ class PacketHeader:
     flags: PacketFlag = PacketFlag.NONE
     picture_hash: int = 0
     camera: CameraPose = CameraPose()
+    part: int = 0
+    margin: int = 0
+
+    @property
+    def picture_size(self) -> tuple[int, int]:
+        """(width, height) of the picture: the canvas and its margin."""
+        return enlarged(self.canvas_size, self.margin)
 
     @property
     def keyframe(self) -> bool:
@@ -97,6 +111,11 @@ class PacketHeader:
         return bool(self.flags & PacketFlag.AT_REST)
 
 
+def enlarged(canvas_size: tuple[int, int], margin: int) -> tuple[int, int]:
+    """Return the (width, height) of a canvas with `margin` pixels more on each side."""
+    return canvas_size[0] + 2 * margin, canvas_size[1] + 2 * margin
+
+
 def pack(header: PacketHeader, payload: bytes = b"") -> bytes:
     """Return header and payload as the bytes of one WebSocket message."""
     camera = header.camera
@@ -107,7 +126,7 @@ def pack(header: PacketHeader, payload: bytes = b"") -> bytes:
             header.kind,
             header.flags,
             camera.ndisplay,
-            0,
+            header.part,
             header.seq & 0xFFFFFFFF,
             header.epoch,
             header.revision,
@@ -115,6 +134,7 @@ def pack(header: PacketHeader, payload: bytes = b"") -> bytes:
             header.capture_time_us,
             *header.canvas_size,
             *header.coded_size,
+            header.margin,
             header.picture_hash,
             *camera.center,
             camera.zoom,
@@ -138,7 +158,7 @@ def unpack(message: bytes) -> tuple[PacketHeader, memoryview]:
         kind,
         flags,
         ndisplay,
-        _reserved,
+        part,
         seq,
         epoch,
         revision,
@@ -148,6 +168,7 @@ def unpack(message: bytes) -> tuple[PacketHeader, memoryview]:
         canvas_height,
         coded_width,
         coded_height,
+        margin,
         picture_hash,
         *pose,
     ) = _HEADER.unpack_from(message)
@@ -168,6 +189,7 @@ def unpack(message: bytes) -> tuple[PacketHeader, memoryview]:
         capture_time_us=capture_time_us,
         canvas_size=(canvas_width, canvas_height),
         coded_size=(coded_width, coded_height),
+        margin=margin,
         flags=PacketFlag(flags),
         picture_hash=picture_hash,
         camera=CameraPose(
@@ -177,5 +199,6 @@ def unpack(message: bytes) -> tuple[PacketHeader, memoryview]:
             perspective=pose[7],
             ndisplay=ndisplay,
         ),
+        part=part,
     )
     return header, memoryview(message)[HEADER_SIZE:]

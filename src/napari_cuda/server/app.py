@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
+import os
 import secrets
 import socket
 import threading
@@ -14,15 +16,19 @@ from pathlib import PurePath
 from urllib.parse import quote
 
 from napari.components import ViewerModel
+from napari.utils import resize_dask_cache
 from starlette.types import ASGIApp
 
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.errors import StartupError
 from napari_cuda.server.config import ServerConfig
+from napari_cuda.server.data.chunks import Chunks
 from napari_cuda.server.data.jobs import Jobs
 from napari_cuda.server.data.opening import open_path
-from napari_cuda.server.data.roots import ServedRoots
+from napari_cuda.server.data.roots import ServedRoots, is_url
 from napari_cuda.server.data.session_files import SessionFiles
+from napari_cuda.server.data.warm_up import parse_units, warm_up
+from napari_cuda.server.encode.choice import EncoderChoice
 from napari_cuda.server.encode.hub import StreamHub
 from napari_cuda.server.log_ring import LogRing
 from napari_cuda.server.metrics import ServerMetrics
@@ -38,6 +44,7 @@ from napari_cuda.server.render.layer_commands import LayerCommands
 from napari_cuda.server.render.loop import RenderLoop
 from napari_cuda.server.render.napari_adapter import HeadlessCanvas
 from napari_cuda.server.render.scene_bridge import SceneBridge
+from napari_cuda.worker import Worker
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +62,7 @@ class Server:
         self.metrics = ServerMetrics()
         self._session = secrets.token_hex(8)
         self._title = viewer.title if viewer.title != "napari" else ""  # what napari calls every viewer
-        self._log = LogRing(config.token)
+        self._log = LogRing(config.token, config.view_token)
         self._stop = threading.Event()
         self._parts = ExitStack()
         self._loop: RenderLoop | None = None
@@ -74,9 +81,19 @@ class Server:
         return f"{self.url}?token={quote(self.config.token)}"
 
     @property
+    def view_url(self) -> str:
+        """The address for those who may only look."""
+        return f"{self.url}?token={quote(self.config.view_token)}"
+
+    @property
     def port(self) -> int:
         """The port in use."""
         return self._port
+
+    def announcement(self) -> str:
+        """Return url, token, view_token, pid and port as one line of JSON: what `ServerProcess` waits for."""
+        tokens = {"token": self.config.token, "view_token": self.config.view_token}
+        return json.dumps({"url": self.url, **tokens, "pid": os.getpid(), "port": self.port})
 
     @property
     def renderer(self) -> str:
@@ -107,13 +124,19 @@ class Server:
             jobs = Jobs(self._post, self._tell)
             parts.callback(jobs.close)
             commands = Commands(self.viewer, bridge.layer, jobs)
-            LayerCommands(commands, bridge)
-            roots = ServedRoots(self.config.roots, files.path)
-            register_data_commands(commands, bridge, roots, files)
+            roots = ServedRoots(self.config.roots, files.path, urls=(*self.config.allowed_urls, *filter(is_url, paths)))
+            LayerCommands(commands, bridge, roots)
+            parse_units()
+            chunks = Chunks(self.config.chunk_cache_mb * 1_000_000)
+            resize_dask_cache(chunks.budget_bytes)
+            parts.callback(chunks.close)
+            chunks.on_failure = self._complain_of_data
+            register_data_commands(commands, bridge, roots, files, chunks)
             for path in paths:
-                open_path(self.viewer, path, roots)
+                open_path(self.viewer, path, roots, chunks)
             hub = StreamHub(
                 self.metrics,
+                encoders=EncoderChoice(self.config.encoder),
                 frame_rate=self.config.frame_rate,
                 bit_rate=self.config.bit_rate,
                 on_room=self._wake,
@@ -140,6 +163,9 @@ class Server:
             listener = Listener(self.config, listening, event_loop, app)
             parts.callback(listener.stop)
             listener.start()
+            warming = Worker("warm-up", warm_up)
+            parts.callback(warming.stop)
+            warming.start()
             self._parts = parts.pop_all()
 
     def run(self) -> None:
@@ -168,6 +194,11 @@ class Server:
     def _tell(self, viewer: str, message: m.ServerMessage) -> None:
         if self._loop is not None:
             self._loop.tell(viewer, message)
+
+    def _complain_of_data(self, line: str) -> None:
+        loop = self._loop
+        if loop is not None:
+            loop.post(lambda: loop.complain("data.unreadable", f"data cannot be read: {line}"))
 
     def _resync(self, viewer: str) -> None:
         if self._loop is not None:

@@ -1,4 +1,4 @@
-"""Who may connect: token and origin. Pure."""
+"""Who may connect, and to do what: token and origin. Pure."""
 
 from __future__ import annotations
 
@@ -6,6 +6,18 @@ import hmac
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+from napari_cuda.protocol.messages import Role
+from napari_cuda.protocol.roles import VIEW_ONLY
+
+VIEW_PATHS = frozenset({"/ws/state", "/ws/pixels", "/metrics"})
+"""What the token for viewing opens. A path that is not here, a new one too, is for those who control."""
+
+
+WRONG_TOKEN = (
+    "wrong token: it changes when the server is started anew. Connect with the address that `napari-cuda serve` "
+    "printed last"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,16 +29,24 @@ class Refused:
     message: str
 
 
-def check_token(expected: str, headers: Mapping[str, str], query: Mapping[str, str]) -> Refused | None:
-    """Return None if the request carries the token, in `Authorization: Bearer` or `?token=`."""
+def role_of(tokens: Mapping[Role, str], headers: Mapping[str, str], query: Mapping[str, str]) -> Role | Refused:
+    """Return whose token the request carries, in `Authorization: Bearer` or `?token=`."""
     scheme, _, credentials = headers.get("authorization", "").partition(" ")
     given = credentials.strip() if scheme.lower() == "bearer" else query.get("token", "")
     if not given:
         return Refused(401, "auth.missing", "no token: connect with the URL that `napari-cuda serve` printed")
-    # Constant time, so that a wrong token does not tell how much of it was right.
-    if not hmac.compare_digest(given.encode(), expected.encode()):
-        return Refused(401, "auth.wrong_token", "wrong token: it changes with every start of the server")
-    return None
+    # Constant time, and all of them: a wrong token does not tell how much of it, or which, was nearly right.
+    found = [role for role, token in tokens.items() if hmac.compare_digest(given.encode(), token.encode())]
+    if not found:
+        return Refused(401, "auth.wrong_token", WRONG_TOKEN)
+    return found[0]
+
+
+def check_path(role: Role, path: str) -> Refused | None:
+    """Return None if a connection of this role may ask for a path."""
+    if role == "control" or path in VIEW_PATHS:
+        return None
+    return Refused(403, "auth.view_only", VIEW_ONLY)
 
 
 def check_origin(headers: Mapping[str, str], allowed: Iterable[str]) -> Refused | None:

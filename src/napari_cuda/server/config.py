@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from napari_cuda.protocol.errors import ConfigError
-from napari_cuda.settings import DEFAULT_UPLOAD_LIMIT_MB, GlDevice
+from napari_cuda.settings import DEFAULT_CHUNK_CACHE_MB, DEFAULT_UPLOAD_LIMIT_MB, EncoderName, GlDevice
 
 SMALLEST_PX, LARGEST_PX = 16, 8192
+SHORTEST_TOKEN = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +29,19 @@ class ServerConfig:
     frame_rate: float = 60.0
     bit_rate: int = 20_000_000
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+    view_token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+    """Who shows this one may only look."""
     tls: tuple[Path, Path] | None = None
     """Certificate and private key, both PEM."""
     allowed_origins: tuple[str, ...] = ()
     gl_device: GlDevice = "auto"
+    encoder: EncoderName = "auto"
     upload_limit_mb: int = DEFAULT_UPLOAD_LIMIT_MB
     """What all clients together may send in a session; 0: nothing."""
+    allowed_urls: tuple[str, ...] = ()
+    """Clients may open what is below these, besides what is served."""
+    chunk_cache_mb: int = DEFAULT_CHUNK_CACHE_MB
+    """Chunks of all data that is read piece by piece, kept in memory."""
 
     def __post_init__(self) -> None:
         """Check what does not depend on the machine."""
@@ -44,19 +53,28 @@ class ServerConfig:
             raise ConfigError(f"fps {self.frame_rate:g} is not between 1 and 240")
         if not 100_000 <= self.bit_rate <= 1_000_000_000:
             raise ConfigError(f"bit rate {self.bit_rate} is not between 0.1 and 1000 Mbit/s")
-        if len(self.token) < 16:
-            raise ConfigError("the token is shorter than 16 characters: too easy to guess")
-        for file in self.tls or ():
-            if not file.is_file():
-                raise ConfigError(f"TLS file {file} does not exist")
-        for root in self.roots:
-            if not root.is_dir():
-                raise ConfigError(f"root {root} is not a folder")
+        for name, token in (("the token", self.token), ("the token for viewing", self.view_token)):
+            if len(token) < SHORTEST_TOKEN:
+                raise ConfigError(f"{name} is shorter than {SHORTEST_TOKEN} characters: too easy to guess")
+        if self.token == self.view_token:
+            raise ConfigError("the token for viewing is that for control: who may only look needs another")
+        self._check_places()
         if not self.loopback and self.tls is None:
             raise ConfigError(
                 f"refusing to listen on {self.host} without TLS: pixels and token would cross the network in the "
                 "clear. Use --tls CERT KEY, or keep 127.0.0.1 and an SSH tunnel"
             )
+
+    def _check_places(self) -> None:
+        for file in self.tls or ():
+            if not file.is_file():
+                raise ConfigError(f"TLS file {file} does not exist")
+        for url in self.allowed_urls:
+            if not re.fullmatch(r"[a-z0-9+]+://[^/\s]+(/\S*)?", url):
+                raise ConfigError(f"--allow-url {url!r} is no address such as https://HOST/FOLDER or s3://BUCKET")
+        for root in self.roots:
+            if not root.is_dir():
+                raise ConfigError(f"root {root} is not a folder")
 
     @property
     def loopback(self) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from napari_cuda.protocol.packet import CameraPose
+from napari_cuda.protocol.packet import CameraPose, enlarged
 
 
 class PixelBuffer:
@@ -62,8 +62,9 @@ class RenderedFrame:
 
     `buffer.rgba` may be smaller than `canvas_size` (reduced detail while a volume moves);
     it is then scaled up on encoding. `input_ids` maps viewer id to the newest intent of that
-    viewer which the picture includes. `at_rest` asks for the exact still picture. `overlaid` is
-    None if there are no overlays to add, or nobody wants them.
+    viewer which the picture includes. `sharp_color`: it has edges between colours, which 4:2:0 blurs.
+    `at_rest` asks for the exact still picture. `overlaid` is None if there are no overlays to add, or
+    nobody wants them. The picture shows `margin` pixels more than the canvas on each side.
     """
 
     buffer: PixelBuffer
@@ -73,9 +74,16 @@ class RenderedFrame:
     capture_time_us: int
     picture_hash: int
     full_detail: bool = True
+    sharp_color: bool = False
     at_rest: bool = False
     input_ids: Mapping[str, int] = field(default_factory=dict)
     overlaid: Overlaid | None = None
+    margin: int = 0
+
+    @property
+    def picture_size(self) -> tuple[int, int]:
+        """(width, height) of the picture in full detail: the canvas and its margin."""
+        return enlarged(self.canvas_size, self.margin)
 
     def with_overlays(self) -> RenderedFrame:
         """Return the frame for a viewer who draws no overlays."""

@@ -17,19 +17,21 @@ _SECRETS = re.compile(r"(?i)((?:token=|bearer\s+))[^\s'\"&]+")
 class LogRing(logging.Handler):
     """Keeps lines, numbered from 1. Owner: none; any thread, under a lock."""
 
-    def __init__(self, token: str) -> None:
+    def __init__(self, *tokens: str) -> None:
         super().__init__(logging.INFO)
         self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
-        self._token = token
+        self._tokens = tokens
         # Bound: the oldest go, as in any log that is read over somebody's shoulder.
         self._lines: deque[str] = deque(maxlen=MOST_LINES)
         self._newest = 0
         self._guard = threading.Lock()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep a record, one line for each of its lines, without the token."""
+        """Keep a record, one line for each of its lines, without the tokens."""
         for line in self.format(record).splitlines():
-            clean = _SECRETS.sub(r"\1…", line.replace(self._token, "…"))
+            for token in self._tokens:
+                line = line.replace(token, "…")
+            clean = _SECRETS.sub(r"\1…", line)
             with self._guard:
                 self._lines.append(clean if len(clean) <= LONGEST_LINE else f"{clean[:LONGEST_LINE]}…")
                 self._newest += 1

@@ -63,7 +63,8 @@ def test_an_address_without_a_token_is_refused(url: str) -> None:
         ClientConfig.from_url(url)
 
 
-def test_who_draws_no_overlays_asks_for_them() -> None:
+def test_who_draws_no_overlays_or_decodes_4_4_4_says_so() -> None:
     config = ClientConfig("ws://h:1", "abc")
     assert config.pixels_url("v1") == "ws://h:1/ws/pixels?viewer=v1"
     assert replace(config, overlays=True).pixels_url("v1") == "ws://h:1/ws/pixels?viewer=v1&overlays=1"
+    assert config.pixels_url("v1", full_color=True) == "ws://h:1/ws/pixels?viewer=v1&color=full"

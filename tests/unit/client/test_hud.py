@@ -3,6 +3,7 @@ from __future__ import annotations
 from napari_cuda.client.control.camera import CameraDifference
 from napari_cuda.client.hud import HudSampler, HudSnapshot, hud_lines
 from napari_cuda.client.telemetry import ClientMetrics, StageStats
+from napari_cuda.protocol.messages import StreamQuality
 
 SNAPSHOT = HudSnapshot(
     frames_per_s=58.34,
@@ -13,6 +14,7 @@ SNAPSHOT = HudSnapshot(
     exact=True,
     camera=CameraDifference((3.0, -4.0), 1.25),
     decoder="PyAV (software)",
+    quality=StreamQuality(1_800_000, 2_000_000, 3, 12.4, "libx264 ultrafast 4:4:4"),
     queues={"packets_to_decode": 1, "gui_calls": 0},
     dropped={"at_gate": 2, "overflow": 0, "stale": 1},
     stalls=3,
@@ -25,6 +27,8 @@ def test_the_lines_are_aligned_and_readable() -> None:
         "input          31 ms p50    128 ms p95",
         "round trip     41 ms",
         "received     1.84 MB/s",
+        "quality       1.8 Mb/s, link 2.0, window 3, queue 12 ms",
+        "coding      libx264 ultrafast 4:4:4",
         "revision     1204 exact",
         "camera          5 px, zoom 1.25",
         "decoder     PyAV (software)",
@@ -38,14 +42,15 @@ def test_what_is_not_known_is_a_dash_in_the_same_place() -> None:
     lines = hud_lines(HudSnapshot())
     assert [line[:12].strip() for line in lines] == [line[:12].strip() for line in hud_lines(SNAPSHOT)]
     assert lines[1] == "input           -"
-    assert lines[5] == "camera          -"
-    assert lines[6] == "decoder         -"
-    assert lines[4] == "revision        0 moving"
+    assert lines[4:6] == ["quality         -", "coding          -"]
+    assert lines[6] == "revision        0 moving"
+    assert lines[7] == "camera          -"
+    assert lines[8] == "decoder         -"
 
 
 def test_the_camera_is_in_step_or_not() -> None:
-    assert hud_lines(HudSnapshot(camera=CameraDifference()))[5] == "camera            in step"
-    assert hud_lines(HudSnapshot(camera=CameraDifference(turned=True)))[5].endswith("zoom 1.00, turned")
+    assert hud_lines(HudSnapshot(camera=CameraDifference()))[7] == "camera            in step"
+    assert hud_lines(HudSnapshot(camera=CameraDifference(turned=True)))[7].endswith("zoom 1.00, turned")
 
 
 def test_rates_are_those_since_the_last_look() -> None:

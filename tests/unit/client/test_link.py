@@ -35,6 +35,7 @@ class Desk:
         self.broken = False
         self.layers_before: list[tuple[int, LoopPhase]] = []
         self.pixels: list[str] = []
+        self.later: list[tuple[float, Callable[[], None]]] = []
         self.state = ClientLoopState()
         self.metrics = ClientMetrics()
         self.epoch, self.opened_s = 0, 0.0
@@ -44,6 +45,9 @@ class Desk:
     def post(self, call: Callable[[], None]) -> None:
         self.layers_before.append((self.layers_missing, self.state.phase))
         call()
+
+    def call_at(self, due_s: float, call: Callable[[], None]) -> None:
+        self.later.append((due_s, call))
 
     def notify(self, text: str) -> None:
         self.said.append(text)
@@ -202,7 +206,8 @@ def test_lost_pixels_are_lost_pictures_only(desk: Desk) -> None:
 def test_a_receiver_that_failed_ends_the_session(desk: Desk) -> None:
     desk.link.pixels_lost(ConnectionLost("ValueError: oops", 10.0, final=True))
     assert desk.state.phase is LoopPhase.STOPPED
-    assert desk.banner == "Disconnected: no more pictures can be received: ValueError: oops"
+    assert desk.banner is not None
+    assert desk.banner.startswith("Disconnected: no more pictures can be received: ValueError: oops — the Remote menu")
     desk.link.pixels_lost(ConnectionLost("ValueError: oops", 11.0, final=True))
     assert len(desk.said) == 1
 
@@ -228,7 +233,7 @@ def test_who_leaves_says_goodbye_and_needs_no_word(desk: Desk, monkeypatch: pyte
     desk.link.leave()
     assert desk.pixels[2:] == ["state: reopen", "drop older than 10", "state: leave", "close"]
     assert phases == [(LoopPhase.RECONNECTING, "the cable was pulled"), (LoopPhase.STOPPED, "you left the session")]
-    assert desk.banner == "Disconnected: you left the session"
+    assert desk.banner == "Disconnected: you left the session — the Remote menu connects again"
     assert desk.said == []
     desk.pixels.clear()
     desk.link.reconnect()
@@ -283,6 +288,21 @@ def test_a_message_that_cannot_be_shown_is_mended_by_a_snapshot_and_that_not_all
     assert asked_for_snapshots(desk) == 2
 
 
+def test_what_could_not_be_mended_at_once_is_when_it_is_time_though_the_server_says_no_more(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = 100.0
+    monkeypatch.setattr(link_module.time, "perf_counter", lambda: now_s)
+    desk.broken = True
+    desk.happen(m.CameraUpdate(6, {"zoom": 2}), SNAPSHOT)
+    desk.happen(m.CameraUpdate(7, {"zoom": 3}), m.CameraUpdate(8, {"zoom": 4}))
+    assert asked_for_snapshots(desk) == 1
+    [(now_s, call)] = desk.later
+    assert now_s == 100.0 + link_module.HEAL_EVERY_S
+    call()
+    assert asked_for_snapshots(desk) == 2
+
+
 def test_what_fails_to_hear_of_a_message_loses_nothing_that_follows(desk: Desk) -> None:
     def fail(_event: object) -> None:
         raise KeyError("download")
@@ -291,3 +311,50 @@ def test_what_fails_to_hear_of_a_message_loses_nothing_that_follows(desk: Desk) 
     desk.happen(LOST, FIRST, m.JobUpdate("J1", 1, "saving"), SNAPSHOT)
     assert desk.state.phase is LoopPhase.STREAMING
     assert "JobUpdate could not be shown: 'download'" in desk.said
+
+
+class States:
+    """Stands for the StateController of another session: nothing is sent."""
+
+    def __init__(self, config: ClientConfig, channel: StateChannel) -> None:
+        self.config, self.channel = config, channel
+        self.started = False
+
+    def start(self) -> None:
+        self.started = True
+
+
+def test_after_the_end_another_session_begins_in_the_same_place(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    control, left = desk.state.control, desk.link._states.channel
+    with pytest.raises(RuntimeError, match="leave the session"):
+        desk.link.connect(ClientConfig("ws://other", "t"))
+    lost: list[str] = []
+    desk.link.on_renewed = lost.append
+    desk.link.leave()
+    assert lost == ["you left the session"], "what the server was doing for us is not heard of"
+    control.set_local("camera", "zoom", 99)
+    monkeypatch.setattr(link_module, "StateController", States)
+    desk.link.connect(ClientConfig("ws://other", "t"))
+    assert (desk.state.phase, desk.state.ended) == (LoopPhase.CONNECTING, "")
+    assert desk.banner == "Connecting to http://other/ …"
+    assert desk.link._states.started
+    left._events.happened(ConnectionLost("the one that was left", 11.0, final=True))
+    assert desk.state.phase is LoopPhase.CONNECTING, "the old session has no say any more"
+    desk.pixels.clear()
+    desk.sent.clear()
+    desk.happen(m.Welcome(1, "S2", "V1", "server", 2.0, "secret", 0), SNAPSHOT)
+    assert desk.state.phase is LoopPhase.STREAMING
+    assert desk.pixels == ["made for V1", "start"]
+    assert desk.sent == [], "what was set while there was no session concerns none"
+    assert control.known("camera") == {"zoom": 1}
+    desk.epoch, desk.opened_s = 1, 1e12
+    desk.show(5)
+    assert desk.banner is None
+
+
+def test_who_may_only_look_reads_so_over_the_picture(desk: Desk) -> None:
+    desk.happen(LOST, m.Welcome(1, "S1", "V2", "server", 2.0, "secret", 0, role="view"), SNAPSHOT)
+    assert desk.state.role == "view"
+    desk.epoch, desk.opened_s = 1, 1e12
+    desk.show(5)
+    assert desk.banner == "View only"

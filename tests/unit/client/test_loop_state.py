@@ -6,7 +6,7 @@ import pytest
 
 from napari_cuda.client.loop_state import PHASES, ClientLoopState, LoopPhase, Shown
 
-EVENTS = ("welcome", "scene", "lost", "closed")
+EVENTS = ("welcome", "scene", "lost", "closed", "connect")
 
 
 @pytest.mark.parametrize(("phase", "event"), list(PHASES))
@@ -35,13 +35,25 @@ def test_what_has_no_row_is_ignored(phase: LoopPhase, event: str) -> None:
 def test_every_phase_is_reached_and_ends_when_the_session_does() -> None:
     state = ClientLoopState()
     seen = [state.phase]
-    for event in ("welcome", "scene", "scene", "lost", "lost", "welcome", "lost", "welcome", "scene", "closed"):
+    for event in (
+        "welcome",
+        "scene",
+        "scene",
+        "lost",
+        "lost",
+        "welcome",
+        "lost",
+        "welcome",
+        "scene",
+        "closed",
+        "connect",
+    ):
         state.advance(event)
         seen.append(state.phase)
     assert seen == [
         LoopPhase.CONNECTING, LoopPhase.SYNCING, LoopPhase.STREAMING, LoopPhase.STREAMING, LoopPhase.RECONNECTING,
         LoopPhase.RECONNECTING, LoopPhase.SYNCING, LoopPhase.RECONNECTING, LoopPhase.SYNCING, LoopPhase.STREAMING,
-        LoopPhase.STOPPED,
+        LoopPhase.STOPPED, LoopPhase.CONNECTING,
     ]  # fmt: skip
     assert all(PHASES[phase, "closed"] is LoopPhase.STOPPED for phase in LoopPhase)
     assert {event for _, event in PHASES} == set(EVENTS)
@@ -50,12 +62,12 @@ def test_every_phase_is_reached_and_ends_when_the_session_does() -> None:
 def test_another_session_counts_from_anew() -> None:
     shown = Shown(revision=7, input_id=3, exact_revision=6, frames=40)
     shown.begin_anew(past_epoch=5)
-    assert shown == Shown(0, 0, 0, 40, past_epoch=5)
+    assert shown == Shown(frames=40, past_epoch=5)
 
 
 def test_nothing_is_shown_at_first_and_states_share_nothing() -> None:
     one, other = ClientLoopState(), ClientLoopState()
-    assert one.shown == Shown(0, 0, 0, 0)
+    assert one.shown == Shown()
     assert one.ended == ""
     one.shown.revision = 5
     one.control.set_local("camera", "zoom", 1)

@@ -56,6 +56,15 @@ def test_the_buffer_has_room_again_when_bytes_have_left_it() -> None:
     assert path.wait_s(0.015) == 0, "those that travel are no longer in the buffer"
 
 
+def test_a_link_that_becomes_another_is_so_for_what_is_sent_then() -> None:
+    path = bottleneck(rate_bit_s=8e6)
+    assert path.carry(10_000, 0.0) == pytest.approx(0.01)
+    path.become(Link(rate_bit_s=0.8e6, delay_s=0.1))
+    assert path.carry(10_000, 0.0) == pytest.approx(0.01 + 0.1 + 0.1), "behind what was sent before"
+    path.become(Link())
+    assert path.carry(10_000, 5.0) == 5.0
+
+
 @pytest.mark.parametrize("kind", JitterKind)
 def test_jitter_has_the_mean_and_the_spread_it_says(kind: JitterKind) -> None:
     source = random.Random(1)

@@ -50,6 +50,7 @@ FROM_SERVER: list[m.ServerMessage] = [
     m.LayerThumbnail("L1", 2, 1, bytes(range(8))),
     m.LayerHistogram("L1", [0.0, 0.5, 1.0], [3.0, 4.0]),
     m.StreamConfig("h264", 60.0, "llvmpipe"),
+    m.StreamQuality(20_000_000, 0, 2, 0.4, "libx264 ultrafast 4:2:0"),
     m.Status("ready"),
     m.Ack(9, 7, [m.Refusal("layer:L1", "opacity", "too much")]),
     m.Error("render.failed", "it failed"),

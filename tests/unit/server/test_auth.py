@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from napari_cuda.server.auth import check_origin, check_token
+from napari_cuda.server.auth import VIEW_PATHS, Refused, check_origin, check_path, role_of
 
 TOKEN = "correct-horse-battery"
+VIEW_TOKEN = "binoculars-and-a-bench"
+TOKENS = {"control": TOKEN, "view": VIEW_TOKEN}
 OURS = {"host": "127.0.0.1:8765"}
 
 
@@ -18,7 +20,24 @@ OURS = {"host": "127.0.0.1:8765"}
     ],
 )
 def test_the_token_opens_in_either_place(headers: dict[str, str], query: dict[str, str]) -> None:
-    assert check_token(TOKEN, headers, query) is None
+    assert role_of(TOKENS, headers, query) == "control"
+
+
+def test_the_other_token_only_lets_look() -> None:
+    assert role_of(TOKENS, {"authorization": f"Bearer {VIEW_TOKEN}"}, {}) == "view"
+    assert role_of(TOKENS, {}, {"token": VIEW_TOKEN}) == "view"
+    # What comes first decides, and not what allows more.
+    assert role_of(TOKENS, {"authorization": f"Bearer {VIEW_TOKEN}"}, {"token": TOKEN}) == "view"
+
+
+@pytest.mark.parametrize("path", ["/files", "/uploads", "/downloads/x", "/", "/ws/state/", "/ws", "/what-comes-next"])
+def test_whoever_may_only_look_gets_state_and_pixels_and_no_files(path: str) -> None:
+    refused = check_path("view", path)
+    assert refused is not None
+    assert (refused.status, refused.code) == (403, "auth.view_only")
+    assert "\n" not in refused.message
+    assert check_path("control", path) is None
+    assert all(check_path("view", allowed) is None for allowed in VIEW_PATHS)
 
 
 @pytest.mark.parametrize(
@@ -38,10 +57,11 @@ def test_the_token_opens_in_either_place(headers: dict[str, str], query: dict[st
     ],
 )
 def test_anything_else_is_turned_away_by_name(headers: dict[str, str], query: dict[str, str], code: str) -> None:
-    refused = check_token(TOKEN, headers, query)
-    assert refused is not None
+    refused = role_of(TOKENS, headers, query)
+    assert isinstance(refused, Refused)
     assert (refused.status, refused.code) == (401, code)
     assert TOKEN not in refused.message
+    assert VIEW_TOKEN not in refused.message
     assert "\n" not in refused.message
 
 

@@ -26,11 +26,14 @@ def test_the_defaults_are_safe() -> None:
     assert config.allowed_origins == ()
     assert len(config.token) >= 43  # 256 bits
     assert config.token != ServerConfig().token
+    assert len(config.view_token) >= 43
+    assert len({config.token, config.view_token, ServerConfig().view_token}) == 3
 
 
 def test_the_token_is_not_shown() -> None:
     config = ServerConfig()
     assert config.token not in repr(config)
+    assert config.view_token not in repr(config)
 
 
 @pytest.mark.parametrize(
@@ -47,8 +50,12 @@ def test_the_token_is_not_shown() -> None:
         ({"bit_rate": 2_000_000_000}, "bit rate 2000000000"),
         ({"token": "short"}, "shorter than 16"),
         ({"token": ""}, "shorter than 16"),
+        ({"view_token": "short"}, "the token for viewing is shorter than 16"),
+        ({"token": "t" * 16, "view_token": "t" * 16}, "who may only look needs another"),
         ({"tls": (Path("no.pem"), Path("no.key"))}, "no.pem does not exist"),
         ({"roots": (Path("/no/such/folder"),)}, "root /no/such/folder is not a folder"),
+        ({"allowed_urls": ("data.example",)}, "'data.example' is no address"),
+        ({"allowed_urls": ("https://",)}, "'https://' is no address"),
     ],
     ids=str,
 )

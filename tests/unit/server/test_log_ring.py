@@ -10,6 +10,7 @@ import pytest
 from napari_cuda.server.log_ring import LONGEST_LINE, MOST_LINES, LogRing
 
 TOKEN = "a-token-of-some-length"
+VIEW_TOKEN = "another-for-those-who-look"
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def log() -> Iterator[logging.Logger]:
 
 @pytest.fixture
 def ring(log: logging.Logger) -> LogRing:
-    ring = LogRing(TOKEN)
+    ring = LogRing(TOKEN, VIEW_TOKEN)
     log.addHandler(ring)
     return ring
 

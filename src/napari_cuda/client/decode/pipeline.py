@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from napari_cuda.client.decode.live import LiveDecoderError
-from napari_cuda.client.decode.still import decode_still
+from napari_cuda.client.decode.still import MissingPartError, StillDecoder
 from napari_cuda.client.playout.frame import Picture, SubmittedFrame
 from napari_cuda.client.playout.picture import ExactPicture
 from napari_cuda.client.playout.source_mux import Source
@@ -58,7 +58,8 @@ class Outlets:
     """Where a pipeline's results go, all on its own threads and in the order of the packets.
 
     `present` gets the pictures, and with each of them a hold of PRESENTER; `on_unchanged` the
-    UNCHANGED packets; `on_lost` what could not be shown: it closes the gate and asks for an IDR.
+    UNCHANGED packets; `on_part` the parts of a still that show nothing yet; `on_lost` what could
+    not be shown: it closes the gate and asks for an IDR.
     `clock` is the client's clock, on which `received_s` was read too.
     """
 
@@ -67,6 +68,7 @@ class Outlets:
     on_lost: Callable[[PacketHeader], None]
     metrics: ClientMetrics
     on_restarted: Callable[[], None] = lambda: None
+    on_part: Callable[[PacketHeader], None] = lambda _header: None
     clock: Callable[[], float] = time.perf_counter
 
 
@@ -118,6 +120,7 @@ class PacketIntake:
         self._epoch: int | None = None
         self._broken = False
         self._newest: PacketHeader | None = None
+        self._stills = StillDecoder()
 
     @property
     def waiting(self) -> int:
@@ -178,6 +181,7 @@ class PacketIntake:
     def _restart(self, sink: Sink) -> None:
         self._epoch = None
         self._broken = False
+        self._stills.forget()
         sink.begin()
         self.outlets.on_restarted()
 
@@ -198,8 +202,7 @@ class PacketIntake:
         elif lost:
             self._lose(header)
         if self._broken:
-            metrics.count("packets_dropped")
-            metrics.count("dropped_undecodable")
+            self._count_undecodable()
         elif header.kind is PacketKind.UNCHANGED:
             sink.unchanged(packet)
         else:
@@ -212,13 +215,17 @@ class PacketIntake:
             if header.kind is PacketKind.ACCESS_UNIT:
                 sink.access_unit(packet)
                 return
-            picture = decode_still(packet.payload, header.picture_hash, expected_size=header.canvas_size)
+            picture = self._stills.add(header, packet.payload)
         except LiveDecoderError:
             if header.keyframe:
                 self._put_back(packet)
             else:
                 self._lose(header)
             raise
+        except MissingPartError:
+            self._count_undecodable()
+            self._lose(header)
+            return
         except (StreamError, MemoryError) as error:
             # A still too: the server counts it as shown, only a new picture can make that true again.
             outlets.metrics.count("decode_errors")
@@ -226,8 +233,15 @@ class PacketIntake:
             self._lose(header)
             return
         outlets.metrics.observe("decode_still", outlets.clock() - began_s)
+        if picture is None:
+            outlets.on_part(header)
+            return
         outlets.metrics.count("pictures_decoded")
         sink.still(packet, picture)
+
+    def _count_undecodable(self) -> None:
+        self.outlets.metrics.count("packets_dropped")
+        self.outlets.metrics.count("dropped_undecodable")
 
     def _put_back(self, packet: Packet) -> None:
         with self._changed:

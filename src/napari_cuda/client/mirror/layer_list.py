@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -15,7 +15,7 @@ from napari.layers import Layer
 
 from napari_cuda.client.control.control_state import ControlStateContext, layer_object
 from napari_cuda.client.mirror import remote_layers
-from napari_cuda.client.mirror.napari_adapter import show_links
+from napari_cuda.client.mirror.napari_adapter import added_unselected, show_links
 from napari_cuda.client.mirror.new_layer import creation
 from napari_cuda.client.mirror.remote_layers import RemoteLayer
 from napari_cuda.protocol import messages as m
@@ -177,10 +177,10 @@ class LayerListMirror:
         if "name" in values:
             self._show_names()
 
-    def settled(self, number: int) -> bool:
-        """The server carried out what was asked up to `number`: what it did not remove comes back, what it
-        did not make goes. True if there was any."""
-        unmade = [layer_id for layer_id, asked in self._created.items() if asked <= number]
+    def settled(self, numbers: Container[int]) -> bool:
+        """The server did what was asked by these numbers, or never will: what it did not remove comes back,
+        what it did not make goes. True if there was any."""
+        unmade = [layer_id for layer_id, asked in self._created.items() if asked in numbers]
         for layer_id in unmade:
             del self._created[layer_id]
             self._removed.pop(layer_id, None)  # made and removed at once: the server told nobody of it
@@ -188,7 +188,7 @@ class LayerListMirror:
             layer = self._layers.pop(layer_id, None)
             if layer is not None and layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)
-        refused = [layer_id for layer_id, removed in self._removed.items() if removed.number <= number]
+        refused = [layer_id for layer_id, removed in self._removed.items() if removed.number in numbers]
         for layer_id in refused:
             layer = self._removed.pop(layer_id).layer
             self._layers[layer_id] = layer
@@ -253,7 +253,8 @@ class LayerListMirror:
 
     def _add(self, state: m.LayerState) -> None:
         layer: Any = remote_layers.build(state)
-        self._viewer.add_layer(layer)
+        with added_unselected(self._viewer.layers):  # the server says what is selected
+            self._viewer.add_layer(layer)
         self._layers[state.spec.layer] = layer
         layer.attach(self._on_set, self._on_command, self._owner.showing)
 

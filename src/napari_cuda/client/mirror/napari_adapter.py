@@ -7,14 +7,15 @@ release that renames one fails with a readable message.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 from weakref import ref
 
 import numpy as np
 import numpy.typing as npt
-from napari.components import ViewerModel
+from napari.components import LayerList, ViewerModel
 from napari.components.canvas import Canvas
 from napari.components.cursor import Cursor
 from napari.components.histogram import HistogramModel
@@ -51,6 +52,7 @@ PRIVATE_NAMES: tuple[tuple[Any, str], ...] = (
     (Image, "_calc_data_range"),
     (ViewerModel, "_calc_status_from_cursor"),
     (ViewerModel, "_layer_help_from_mode"),
+    (ViewerModel, "_on_layers_change"),
     (Cursor, "_view_direction"),
 )
 
@@ -230,6 +232,16 @@ class HistogramElsewhere(HistogramModel):
         self._mark_dirty()
 
 
+@contextmanager
+def added_unselected(layers: LayerList) -> Iterator[None]:
+    """Within this, a layer that is added is not selected: napari would make all its controls."""
+    activate, layers._activate_on_insert = layers._activate_on_insert, False
+    try:
+        yield
+    finally:
+        layers._activate_on_insert = activate
+
+
 def remake_slicing(layer: Layer) -> None:
     """Have a layer that changed its class slice as that does."""
     layer._slicing_state = layer._get_layer_slicing_state(layer.data, False)
@@ -243,6 +255,32 @@ def show_links(groups: Iterable[Iterable[Layer]], layers: Iterable[Layer]) -> No
         linked = {ref(layer) for layer in group}
         for one in linked:
             _link_layers._LINKED_LAYERS[one] |= linked - {one}
+
+
+class MeasuredOncePerBatch:
+    """Mixin: a viewer that looks at all layers for the ranges of its dimensions once for many that come or go.
+
+    napari does for each of them; while a batch of the list is open here only if there are more or fewer dimensions.
+    """
+
+    def _on_layers_change(self) -> None:
+        layers: Any = self.layers  # type: ignore[attr-defined]
+        if not getattr(layers, "batched", False) or layers.ndim != self.dims.ndim or not layers:  # type: ignore[attr-defined]
+            super()._on_layers_change()  # type: ignore[misc]
+
+    def watch_batches(self) -> None:
+        """Hear of batches from now on."""
+        layers: Any = self.layers  # type: ignore[attr-defined]
+
+        def begin() -> None:
+            layers.batched = True
+
+        def end() -> None:
+            layers.batched = False
+            self._on_layers_change()
+
+        layers.events.begin_batch.connect(begin)
+        layers.events.end_batch.connect(end)
 
 
 class NewLabelsElsewhere:

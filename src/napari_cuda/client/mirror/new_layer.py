@@ -6,7 +6,7 @@ import secrets
 from typing import Any
 
 import numpy as np
-from napari.layers import Layer
+from napari.layers import Layer, Shapes
 
 from napari_cuda.layer_state import layer_spec, layer_values
 from napari_cuda.protocol import messages as m
@@ -28,9 +28,20 @@ def creation(layer: Layer, index: int) -> CreateLayer:
     if arrays:
         _check_uniform(state)
     packed = [ArrayData(array.dtype.str, list(array.shape), array.tobytes()) for array in arrays]
-    return CreateLayer(
-        state, index, packed, list(getattr(layer, "shape_type", ())) if state.spec.kind == "shapes" else []
-    )
+    return CreateLayer(state, index, packed, _shape_types(layer))
+
+
+def without_data(layer: Layer, index: int) -> tuple[CreateLayer, list[Any]]:
+    """Return what makes this layer at `index`, and the arrays to be sent beside it; CommandError if it cannot be."""
+    state = m.LayerState(layer_spec(layer, f"new-{secrets.token_hex(8)}"), layer_values(layer))
+    data: Any = layer.data
+    arrays = list(data) if state.spec.kind in ("shapes", "surface") or state.spec.level_shapes else [data]
+    _check_uniform(state)
+    return CreateLayer(state, index, shape_types=_shape_types(layer)), arrays
+
+
+def _shape_types(layer: Layer) -> list[str]:
+    return list(layer.shape_type) if isinstance(layer, Shapes) else []
 
 
 def _arrays(layer: Layer, spec: m.LayerSpec) -> list[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -14,22 +14,27 @@ from napari.layers import Layer
 
 from napari_cuda import conversion
 from napari_cuda.client.control.cadence import INTERVAL_S, Cadence
+from napari_cuda.client.control.camera import CameraView
 from napari_cuda.client.control.control_state import LAYER_PREFIX, Restore
 from napari_cuda.client.loop_state import ClientLoopState, LoopPhase
 from napari_cuda.client.mirror.layer_list import LayerListMirror
 from napari_cuda.client.mirror.napari_adapter import set_canvas_theme
 from napari_cuda.client.mirror.remote_layers import RemoteLayer
+from napari_cuda.client.rate_limit import RateLimit
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.commands import check_command
 from napari_cuda.protocol.layer_rows import PLACEMENT
-from napari_cuda.protocol.packet import CameraPose
 from napari_cuda.protocol.properties import scope_properties
 from napari_cuda.protocol.property import Scope
+from napari_cuda.protocol.roles import VIEW_ONLY, permits, refusal
 from napari_cuda.protocol.session import SessionEvent, Unanswered
 from napari_cuda.protocol.wire_types import Wire
 from napari_cuda.view import View
 
 log = logging.getLogger(__name__)
+
+REMIND_EVERY_S = 10.0
+"""Who may only look, and turns a wheel, is told so once and not for each step."""
 
 SMALLEST_CANVAS_PX = 16
 """What the property table allows; a canvas that a splitter has closed is not drawn smaller."""
@@ -76,6 +81,7 @@ class ViewerMirror:
         self.send_layer: Callable[[Layer], bool] = lambda layer: False
         self._layers = LayerListMirror(viewer, state.control, self)
         self._canvas_size: tuple[int, int] | None = None
+        self._reminders = RateLimit(REMIND_EVERY_S)
         self._applying = 0
         self._dims_moving = False
         self._connect()
@@ -108,10 +114,10 @@ class ViewerMirror:
                         self._follow(update)
                 case m.Ack():
                     self._restore(self._control.acked(message))
-                    self._settle(message.intent)
+                    self._settle(range(message.intent + 1))
                 case Unanswered(intents, reason):
                     self._restore(self._control.unanswered(intents, reason))
-                    self._settle(max(intents))
+                    self._settle(intents)
                 case m.Error(_, text):
                     self._host.notify(text)
                 case m.Status(text):
@@ -155,19 +161,29 @@ class ViewerMirror:
             case m.ViewUpdate(revision, values):
                 shown = self._control.mirror(Scope.VIEW, values, revision)
                 self._show(Scope.VIEW, self.view, [name for name in shown if name != "ndisplay"])
-                if "ndisplay" in values:
+                if "ndisplay" in values or ("size" in values and self._state.role == "view"):
                     self._keep_model()
 
-    def camera_pose(self) -> CameraPose:
+    def camera_view(self) -> CameraView:
         """Return where the camera is here."""
-        return conversion.camera_pose(self._viewer)
+        return CameraView(conversion.camera_pose(self._viewer), *conversion.canvas_directions(self._viewer))
+
+    @property
+    def canvas_is_own(self) -> bool:
+        """True if the server draws, or is about to draw, for the canvas here; False if for another window's."""
+        size_px = self._canvas_size
+        return size_px is not None and self._control.known(Scope.VIEW).get("size") == [*_drawable(size_px)][::-1]
 
     def flush(self) -> None:
         """Send what was set and not sent yet."""
         self._cadence.taken(time.perf_counter())
         intents = self._control.take_intents()
-        if intents:
-            self._send(intents)
+        permitted = [intent for intent in intents if permits(self._state.role, intent)]
+        if permitted:
+            self._send(permitted)
+        for intent in intents:
+            if intent not in permitted:
+                self.handle(refusal(intent))  # as the server would, but at once
 
     def flush_soon(self) -> None:
         """Send what was set now, or together with what follows, when it is time."""
@@ -202,7 +218,11 @@ class ViewerMirror:
             self._send_canvas_size(size_px, fit=first)
 
     def _send_canvas_size(self, size_px: tuple[int, int], *, fit: bool) -> None:
-        width, height = (max(SMALLEST_CANVAS_PX, side) for side in size_px)
+        if self._state.role == "view":
+            with self.showing():
+                self._show(Scope.CAMERA, self._viewer.scene.camera)
+            return
+        width, height = _drawable(size_px)
         served_height, served_width = self._control.known(Scope.VIEW).get("size", (height, width))
         if fit:
             scene_height, scene_width = self._scene_size()
@@ -260,6 +280,8 @@ class ViewerMirror:
     def _show(self, scope: Scope, root: object, names: Iterable[str] | None = None) -> None:
         """Show what is known of a scope, or of some of its properties."""
         known = self._control.known(scope)
+        if "zoom" in known:
+            known["zoom"] *= self._fit
         rows = scope_properties(scope)
         for name in rows if names is None else names:
             row = rows.get(name)
@@ -268,14 +290,24 @@ class ViewerMirror:
             if conversion.read(root, row) != known[name]:
                 conversion.write(root, row, known[name])
 
-    def _settle(self, number: int) -> None:
-        if self._layers.settled(number):
+    @property
+    def _fit(self) -> float:
+        """How much larger the canvas is here than the server's, for who may only look and so is to see all of that."""
+        if self._state.role == "control" or self._canvas_size is None:
+            return 1.0
+        width, height = _drawable(self._canvas_size)
+        served_height, served_width = self._control.known(Scope.VIEW).get("size", (height, width))
+        return min(width / float(served_width), height / float(served_height))
+
+    def _settle(self, numbers: Container[int]) -> None:
+        if self._layers.settled(numbers):
             self._keep_model()
 
     def _restore(self, restores: Iterable[Restore]) -> None:
         for restore in restores:
             for reason in restore.reasons:
-                self._host.notify(reason)
+                if reason != VIEW_ONLY or self._reminders.passes(time.perf_counter()) is not None:
+                    self._host.notify(reason)
             if restore.target == Scope.SCENE:
                 self._layers.show()
             elif restore.target.startswith(LAYER_PREFIX):
@@ -360,3 +392,8 @@ class ViewerMirror:
             yield
         finally:
             self._applying -= 1
+
+
+def _drawable(size_px: tuple[int, int]) -> tuple[int, int]:
+    width, height = (max(SMALLEST_CANVAS_PX, side) for side in size_px)
+    return width, height

@@ -21,7 +21,7 @@ import msgspec
 
 from napari_cuda.client.config import ClientConfig
 from napari_cuda.protocol.errors import ConnectError, DataError
-from napari_cuda.protocol.files import CHUNK_BYTES, FolderPage, UploadRequest, UploadState
+from napari_cuda.protocol.files import CHUNK_BYTES, FolderPage, Found, UploadRequest, UploadState
 
 TRY_AGAIN_FOR_S = 60.0
 """How long a transfer goes on trying after its connection was lost."""
@@ -91,6 +91,10 @@ class FileService:
     def list_folder(self, path: str, search: str = "", offset: int = 0) -> FolderPage:
         """Return a page of a folder's entries; "" for the places where to begin."""
         return self._ask("GET", "/files", FolderPage, {"path": path, "search": search, "offset": offset})
+
+    def search(self, path: str, search: str, after: str = "") -> Found:
+        """Return some of what has `search` in its name below a folder; `after` goes on from the answer before."""
+        return self._ask("GET", "/files/search", Found, {"path": path, "search": search, "after": after})
 
     def readers(self, path: str) -> dict[str, str]:
         """Return the server's reader plugins for a path: name → title."""

@@ -15,6 +15,7 @@ from napari_cuda.client.config import ClientConfig
 from napari_cuda.client.control.backoff import Backoff
 from napari_cuda.client.net.transport import ConnectionLost, Ending, Post, SocketThread
 from napari_cuda.client.playout.gate import StreamGate, Verdict
+from napari_cuda.client.playout.source_mux import Source
 from napari_cuda.client.telemetry import ClientMetrics
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.errors import PacketError
@@ -22,9 +23,16 @@ from napari_cuda.protocol.packet import PacketHeader, unpack
 
 log = logging.getLogger(__name__)
 
+_MOST_REMEMBERED = 256
+"""Far more packets than the server's window allows."""
+
 
 class Pipeline(Protocol):
     """Where admitted packets go."""
+
+    @property
+    def source(self) -> Source:
+        """Which source its pictures are of now."""
 
     def submit(self, header: PacketHeader, payload: memoryview, received_s: float) -> None:
         """Queue a packet; never blocks."""
@@ -47,6 +55,8 @@ class PixelReceiver:
         self._untold: ConnectionLost | None = None
         """The newest loss, which the GUI thread has not heard of yet."""
         self._gate = StreamGate()
+        self._received_s: dict[int, float] = {}
+        """When the newest packets arrived, by the last digits of their number: so many are under way at most."""
         self._backoff = Backoff(random.Random().random)
         self.opened_s = 0.0
         """When the newest connection was opened, on the client's clock."""
@@ -60,7 +70,10 @@ class PixelReceiver:
     def ack(self, header: PacketHeader) -> None:
         """Tell the server that this packet, and all before it, is presented or was skipped."""
         if self._socket is not None and self._gate.is_current(header.epoch):
-            self._socket.send(m.encode(m.PixelAck(header.seq)))
+            now_s = time.perf_counter()
+            received_s = self._received_s.get(header.seq % _MOST_REMEMBERED, now_s)
+            held_us = int(1e6 * max(0.0, now_s - received_s))
+            self._socket.send(m.encode(m.PixelAck(header.seq, max(1, int(1e6 * received_s)), held_us)))
 
     def request_keyframe(self, reason: str) -> None:
         """Ask for an IDR; the server then forgets what was on the way."""
@@ -72,6 +85,11 @@ class PixelReceiver:
         """A decode thread could not show an admitted packet: close the gate, ask for an IDR."""
         if self._gate.lost(header.seq, epoch=header.epoch, now_s=time.perf_counter()):
             self.request_keyframe("decoder lost its reference")
+
+    @property
+    def takes_full_color(self) -> bool:
+        """Whether 4:4:4 is decoded: the hardware that we know does not."""
+        return self._pipeline.source is Source.PYAV
 
     @property
     def epoch(self) -> int:
@@ -110,6 +128,7 @@ class PixelReceiver:
         )
         self._log_discontinuity()
         if verdict is Verdict.ADMIT:
+            self._received_s[header.seq % _MOST_REMEMBERED] = received_s
             # The server's epochs count from anew for each connection; the gate's number orders all pictures.
             self._pipeline.submit(replace(header, epoch=self._gate.epoch), payload, received_s)
             self._metrics.count("packets_admitted")
@@ -158,7 +177,7 @@ class ReceiveController:
         self.receiver = receiver
         self._config = config
         self._viewer = viewer
-        self._socket = SocketThread("pixel-receiver", config.pixels_url(viewer), config, receiver)
+        self._socket = SocketThread("pixel-receiver", self._url(), config, receiver)
         receiver.attach(self._socket)
 
     def start(self) -> None:
@@ -169,9 +188,12 @@ class ReceiveController:
         """The session is open, of the same viewer or another: receive its pictures, and do not wait to."""
         if viewer != self._viewer:
             self._viewer = viewer
-            self._socket.redirect(self._config.pixels_url(viewer))
+            self._socket.redirect(self._url())
         else:
             self._socket.reopen(opened_before_s=-math.inf)
+
+    def _url(self) -> str:
+        return self._config.pixels_url(self._viewer, full_color=self.receiver.takes_full_color)
 
     def drop_older(self, opened_before_s: float) -> None:
         """The session was lost then: a connection from before it is of no more use."""

@@ -31,7 +31,7 @@ class GateState(enum.Enum):
 
 
 class GateEvent(enum.Enum):
-    """What happens to a stream; the last four are packets."""
+    """What happens to a stream; the last five are packets."""
 
     RECONNECT = "reconnect"
     LOSS = "loss"
@@ -40,6 +40,7 @@ class GateEvent(enum.Enum):
     """Another encoder context: the old one's pictures stay true, but nothing builds on them."""
     KEYFRAME = "keyframe"
     DELTA = "delta"
+    STILL_PART = "part of a still"
     STILL = "still"
     UNCHANGED = "unchanged"
 
@@ -62,6 +63,7 @@ class Transition:
 
 _ADMIT_OPEN = Transition(GateState.OPEN, Verdict.ADMIT)
 _ADMIT_HOLDING = Transition(GateState.HOLDING, Verdict.ADMIT)
+_ADMIT_CLOSED = Transition(GateState.CLOSED, Verdict.ADMIT)
 _REFUSE = Transition(GateState.CLOSED, Verdict.DROP_AND_REQUEST_KEYFRAME)
 _CLOSE = Transition(GateState.CLOSED)
 _HOLD = Transition(GateState.HOLDING)
@@ -73,6 +75,8 @@ TRANSITIONS: Mapping[tuple[GateState, GateEvent], Transition] = MappingProxyType
         (GateState.CLOSED, GateEvent.NEW_EPOCH): _CLOSE,
         (GateState.CLOSED, GateEvent.KEYFRAME): _ADMIT_OPEN,
         (GateState.CLOSED, GateEvent.DELTA): _REFUSE,
+        # It shows nothing yet; whether all the parts are there the decoder knows.
+        (GateState.CLOSED, GateEvent.STILL_PART): _ADMIT_CLOSED,
         (GateState.CLOSED, GateEvent.STILL): _ADMIT_HOLDING,
         # "What you have is also revision N" would be untrue: the client does not have it.
         (GateState.CLOSED, GateEvent.UNCHANGED): _REFUSE,
@@ -81,6 +85,7 @@ TRANSITIONS: Mapping[tuple[GateState, GateEvent], Transition] = MappingProxyType
         (GateState.HOLDING, GateEvent.NEW_EPOCH): _HOLD,
         (GateState.HOLDING, GateEvent.KEYFRAME): _ADMIT_OPEN,
         (GateState.HOLDING, GateEvent.DELTA): _REFUSE,
+        (GateState.HOLDING, GateEvent.STILL_PART): _ADMIT_HOLDING,
         (GateState.HOLDING, GateEvent.STILL): _ADMIT_HOLDING,
         (GateState.HOLDING, GateEvent.UNCHANGED): _ADMIT_HOLDING,
         (GateState.OPEN, GateEvent.RECONNECT): _CLOSE,
@@ -88,19 +93,25 @@ TRANSITIONS: Mapping[tuple[GateState, GateEvent], Transition] = MappingProxyType
         (GateState.OPEN, GateEvent.NEW_EPOCH): _HOLD,
         (GateState.OPEN, GateEvent.KEYFRAME): _ADMIT_OPEN,
         (GateState.OPEN, GateEvent.DELTA): _ADMIT_OPEN,
+        (GateState.OPEN, GateEvent.STILL_PART): _ADMIT_OPEN,
         (GateState.OPEN, GateEvent.STILL): _ADMIT_OPEN,
         (GateState.OPEN, GateEvent.UNCHANGED): _ADMIT_OPEN,
     }
 )
 
 
+_OTHER_PACKETS = {
+    PacketKind.STILL: GateEvent.STILL,
+    PacketKind.STILL_PART: GateEvent.STILL_PART,
+    PacketKind.UNCHANGED: GateEvent.UNCHANGED,
+}
+
+
 def packet_event(kind: PacketKind, *, keyframe: bool) -> GateEvent:
     """Return the event that the arrival of such a packet is."""
-    if kind is PacketKind.STILL:
-        return GateEvent.STILL
-    if kind is PacketKind.UNCHANGED:
-        return GateEvent.UNCHANGED
-    return GateEvent.KEYFRAME if keyframe else GateEvent.DELTA
+    if kind is PacketKind.ACCESS_UNIT:
+        return GateEvent.KEYFRAME if keyframe else GateEvent.DELTA
+    return _OTHER_PACKETS[kind]
 
 
 def seq_distance(seq: int, reference: int) -> int:

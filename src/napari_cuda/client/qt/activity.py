@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from napari.utils import cancelable_progress, progress
+from napari.utils import cancelable_progress
 
 from napari_cuda.client.control.job_board import JobBoard
 from napari_cuda.protocol import messages as m
@@ -47,7 +47,7 @@ class Activity:
     def _begin(self, job: m.JobUpdate) -> None:
         # napari runs Qt's events while it makes a bar: the job may be over before there is one.
         self._bars[job.job] = None
-        bar = _JobProgress(job, lambda: self._cancel(job.job)) if job.cancellable else progress(desc=job.title, total=0)
+        bar = _JobProgress(job, lambda: self._cancel(job.job))
         if job.job in self._bars:
             self._bars[job.job] = bar
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from napari.qt import get_current_stylesheet, get_qapp
 from qtpy.QtCore import Qt
@@ -16,27 +17,31 @@ from qtpy.QtWidgets import (
     QListWidget,
     QListWidgetItem,
     QVBoxLayout,
+    QWidget,
 )
 
-from napari_cuda.client.qt.window import StreamedViewer
+from napari_cuda.client.config import ClientConfig
 from napari_cuda.client.recent import Recent, RecentConnections
+from napari_cuda.client.remote_session import Connected
 from napari_cuda.protocol.errors import NapariCudaError
 
-Connect = Callable[[str, str | None], StreamedViewer]
-"""Connects to (address, token or None) and returns the window; raises NapariCudaError in one line."""
+V = TypeVar("V", bound=Connected)
+
+Connect = Callable[[str, str | None], ClientConfig]
+"""Connects to (address, token or None) and returns the server it is; raises NapariCudaError in one line."""
 
 
 class ConnectDialog(QDialog):
     """Address, token, recent connections. Owner: GUI thread.
 
-    It stays until a connection is there, and says why there is none; `viewer` is the window then.
+    It stays until a connection is there, and says why there is none; `server` is where it leads then.
     """
 
-    def __init__(self, recent: Sequence[Recent], connect: Connect) -> None:
-        super().__init__()
+    def __init__(self, recent: Sequence[Recent], connect: Connect, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
         self.setWindowTitle("Connect — napari-cuda")
         self.setMinimumWidth(480)
-        self.viewer: StreamedViewer | None = None
+        self.server: ClientConfig | None = None
         self._connect = connect
         self.address = QLineEdit(self)
         self.address.setPlaceholderText("http://HOST:PORT/?token=TOKEN, as napari-cuda serve printed it")
@@ -74,13 +79,19 @@ class ConnectDialog(QDialog):
         self.error.setText("")
         self.setEnabled(False)
         try:
-            self.viewer = self._connect(self.address.text().strip(), self.token.text().strip() or None)
+            self.server = self._connect(self.address.text().strip(), self.token.text().strip() or None)
         except NapariCudaError as error:
             self.error.setText(str(error))
         else:
             self.accept()
         finally:
             self.setEnabled(True)
+
+    def remember(self, recent: RecentConnections, title: str) -> None:
+        """Put the server into the list, under what it calls itself."""
+        if self.server is not None:
+            kept = self.server.token if self.keep_token.isChecked() else ""
+            recent.remember(Recent(self.server.address, title, kept))
 
     def _choose(self, item: QListWidgetItem | None) -> None:
         if item is not None:
@@ -90,14 +101,19 @@ class ConnectDialog(QDialog):
             self.keep_token.setChecked(bool(entry.token))
 
 
-def ask_and_connect(recent: RecentConnections, connect: Connect) -> StreamedViewer | None:
-    """Ask until there is a connection; None if the user gives up. The connection is remembered."""
+def ask_and_connect(recent: RecentConnections, open_window: Callable[[str, str | None], V]) -> V | None:
+    """Ask until there is a window; None if the user gives up. The connection is remembered."""
     get_qapp()
+    viewer: V | None = None
+
+    def connect(address: str, token: str | None) -> ClientConfig:
+        nonlocal viewer
+        viewer = open_window(address, token)
+        return viewer.server
+
     dialog = ConnectDialog(recent.read(), connect)
     dialog.setStyleSheet(get_current_stylesheet())
     dialog.exec()
-    viewer = dialog.viewer
     if viewer is not None:
-        kept = viewer.server.token if dialog.keep_token.isChecked() else ""
-        recent.remember(Recent(viewer.server.address, viewer.session_title, kept))
+        dialog.remember(recent, viewer.session_title)
     return viewer

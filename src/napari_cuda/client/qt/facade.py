@@ -15,7 +15,7 @@ from qtpy.QtGui import QAction, QKeySequence
 from qtpy.QtWidgets import QMenu
 
 from napari_cuda.client.playout.frame import SubmittedFrame
-from napari_cuda.client.qt.gl_renderer import GLRenderer
+from napari_cuda.client.qt.gl_renderer import GLRenderer, Place, letterboxed
 from napari_cuda.client.qt.napari_adapter import CanvasAdapter, main_window
 from napari_cuda.client.qt.overlay import CanvasOverlay
 from napari_cuda.client.qt.video_node import Viewport
@@ -58,6 +58,7 @@ class PresenterFacade:
     ) -> None:
         self._renderer = renderer
         self._stream: PictureStream | None = None
+        self._place: Place = letterboxed
         self._dispatcher: Dispatch | None = None
         self._dims_intent = 0
         self._waiting_since_s: float | None = None
@@ -83,9 +84,9 @@ class PresenterFacade:
         # napari builds the menu anew when a plugin adds to it.
         self._menu.aboutToShow.connect(self._add_to_menu)
 
-    def attach(self, stream: PictureStream) -> None:
-        """Draw what `stream` has from now on."""
-        self._stream = stream
+    def attach(self, stream: PictureStream, place: Place = letterboxed) -> None:
+        """Draw what `stream` has from now on, where `place` says."""
+        self._stream, self._place = stream, place
 
     def set_intent_dispatcher(self, dispatch: Dispatch | None) -> None:
         """Have what the user does go to `dispatch`; None: nowhere."""
@@ -147,7 +148,7 @@ class PresenterFacade:
 
     def _paint(self, viewport: Viewport) -> None:
         if self._stream is not None:
-            self._stream.draw(lambda frame: self._renderer.draw(frame, viewport, self.adapter.context_id))
+            self._stream.draw(lambda frame: self._renderer.draw(frame, viewport, self.adapter.context_id, self._place))
 
     def _drawn(self) -> None:
         self._waiting_since_s = None

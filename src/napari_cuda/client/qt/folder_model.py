@@ -12,7 +12,7 @@ from qtpy.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt, Signal
 from napari_cuda.client.errands import Errands
 from napari_cuda.client.net.file_service import FileService
 from napari_cuda.protocol.errors import NapariCudaError
-from napari_cuda.protocol.files import Entry, EntryKind, FolderPage
+from napari_cuda.protocol.files import PAGE_ENTRIES, Entry, EntryKind, FolderPage, Found
 
 COLUMNS = ("Name", "Size", "Kind", "Changed")
 
@@ -23,11 +23,37 @@ _NOWHERE = QModelIndex()
 T = TypeVar("T")
 
 
+class _Search:
+    """A search under way. Owner: GUI thread."""
+
+    def __init__(self, path: str, wanted: str) -> None:
+        self.path = path
+        self.wanted = wanted
+        self.folders = 0
+        self.left_out = 0
+        self.wanted_rows = PAGE_ENTRIES
+        """It goes on by itself until so many are shown, then when somebody looks at the last of them."""
+
+    def words(self, shown: int, *, busy: bool, more: bool) -> str:
+        """Return how far it is, for the user."""
+        text = f"{shown} found in {self.folders} folders"
+        if self.left_out:
+            text += f", and {self.left_out} more where a folder has very many of them"
+        if busy:
+            return f"Searching … {text}"
+        if more:
+            return f"{text} so far; scroll down to search on"
+        return text
+
+
 class FolderModel(QAbstractTableModel):
     """Owner: GUI thread. One request at a time is under way; of what is asked for meanwhile the newest counts."""
 
     shown = Signal(object)
     """A FolderPage is shown: the first of a folder, or more of it."""
+
+    searched = Signal(str)
+    """More of what a search found is shown; how far it is, in words."""
 
     failed = Signal(str)
 
@@ -36,9 +62,9 @@ class FolderModel(QAbstractTableModel):
         self._service = service
         self._errands = errands
         self._entries: list[Entry] = []
-        self._total = 0
         self._path = ""
-        self._search = ""
+        self._more: Callable[[], None] | None = None
+        """Asks for more of what is shown; None: that is all."""
         self._asking = False
         self._closed = False
         self._next: Callable[[], None] | None = None
@@ -58,22 +84,37 @@ class FolderModel(QAbstractTableModel):
         return self._entries[index.row()]
 
     def look(self, path: str, search: str = "") -> None:
-        """Show a folder, or what of it has `search` in its name."""
-        self._ask(path, search, 0)
+        """Show a folder, or what in it and below has `search` in its name; what was asked for before is given up."""
+        if search.strip():
+            self._search_on(_Search(path, search.strip()), "")
+        else:
+            self._list(path, 0)
 
-    def _ask(self, path: str, search: str, offset: int) -> None:
+    def _list(self, path: str, offset: int) -> None:
+        self._request(lambda: self._service.list_folder(path, offset=offset), self._listed)
+
+    def _search_on(self, search: _Search, after: str) -> None:
+        self._request(lambda: self._service.search(search.path, search.wanted, after), partial(self._found, search))
+
+    def _request(self, work: Callable[[], T], done: Callable[[T], None]) -> None:
+        """Ask once the answer that is under way is there; `done` with the answer unless something else is wanted."""
         if self._asking:
-            self._next = partial(self._ask, path, search, offset)
+            self._next = partial(self._request, work, done)
             return
         self._next = None
         self._asking = True
+
+        def answered(answer: T) -> None:
+            self._asking = False
+            if self._closed:
+                return
+            if self._next is not None:
+                self._next()
+            else:
+                done(answer)
+
         try:
-            self._errands.run(
-                "listing",
-                lambda: self._service.list_folder(path, search, offset),
-                lambda page: self._answered(page, search),
-                self._refused,
-            )
+            self._errands.run("listing", work, answered, self._refused)
         except NapariCudaError as error:
             self._refused(error)
 
@@ -93,26 +134,39 @@ class FolderModel(QAbstractTableModel):
         if not self._closed:
             self.failed.emit(str(error))
 
-    def _answered(self, page: FolderPage, search: str) -> None:
-        self._asking = False
-        if self._closed:
-            return
-        if self._next is not None:
-            self._next()
-            return
-        self._search, self._path, self._total = search, page.path, page.total
-        if page.offset and not page.entries:
-            self._total = len(self._entries)  # the folder has become shorter
-        elif page.offset == 0:
-            self.beginResetModel()
-            self._entries = list(page.entries)
-            self.endResetModel()
-        else:
-            first = len(self._entries)
-            self.beginInsertRows(_NOWHERE, first, first + len(page.entries) - 1)
-            self._entries += page.entries
-            self.endInsertRows()
+    def _listed(self, page: FolderPage) -> None:
+        self._path = page.path
+        self._show(page.entries, anew=page.offset == 0)
+        shown = len(self._entries)
+        # An empty page: the folder has become shorter.
+        self._more = partial(self._list, page.path, shown) if page.entries and shown < page.total else None
         self.shown.emit(page)
+
+    def _found(self, search: _Search, found: Found) -> None:
+        self._show(found.entries, anew=not search.folders)
+        search.folders += found.folders
+        search.left_out += found.left_out
+        go_on = partial(self._search_on, search, found.after)
+        shown = len(self._entries)
+        # Each answer is a moment's work for the server: so a search ends as soon as something else is asked for.
+        busy = bool(found.after) and shown < search.wanted_rows
+        if not busy:
+            search.wanted_rows = shown + PAGE_ENTRIES
+        self._more = go_on if found.after and not busy else None
+        self.searched.emit(search.words(shown, busy=busy, more=bool(found.after)))
+        if busy:
+            go_on()
+
+    def _show(self, entries: list[Entry], *, anew: bool) -> None:
+        if anew:
+            self.beginResetModel()
+            self._entries = list(entries)
+            self.endResetModel()
+        elif entries:
+            first = len(self._entries)
+            self.beginInsertRows(_NOWHERE, first, first + len(entries) - 1)
+            self._entries += entries
+            self.endInsertRows()
 
     def _refused(self, error: Exception) -> None:
         self._asking = False
@@ -132,12 +186,14 @@ class FolderModel(QAbstractTableModel):
         return 0 if parent.isValid() else len(COLUMNS)
 
     def canFetchMore(self, parent: QModelIndex) -> bool:
-        """Whether the folder has more than was fetched."""
-        return not parent.isValid() and not self._asking and len(self._entries) < self._total
+        """Whether there is more than was fetched."""
+        return not parent.isValid() and not self._asking and self._more is not None
 
     def fetchMore(self, parent: QModelIndex) -> None:
-        """Fetch the next page."""
-        self._ask(self._path, self._search, len(self._entries))
+        """Fetch more: the next page, or what a search finds next."""
+        more, self._more = self._more, None
+        if more is not None:
+            more()
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return a column's title."""

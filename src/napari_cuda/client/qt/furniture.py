@@ -9,15 +9,22 @@ from urllib.parse import urlsplit
 import napari
 from qtpy.QtGui import QAction, QGuiApplication
 
+from napari_cuda import settings
+from napari_cuda.client.config import ClientConfig
 from napari_cuda.client.connection_text import ConnectionFacts, connection_rows, welcome_text, window_title
 from napari_cuda.client.loop_state import LoopPhase
+from napari_cuda.client.qt.connect_dialog import ConnectDialog
 from napari_cuda.client.qt.connection_dialog import ConnectionDialog
 from napari_cuda.client.qt.napari_adapter import main_window, set_welcome_text
 from napari_cuda.client.qt.remote_menu import RemoteActions, RemoteMenu
 from napari_cuda.client.qt.server_log import ServerLogDialog
+from napari_cuda.client.recent import RecentConnections
 from napari_cuda.client.remote_session import RemoteSession
 from napari_cuda.protocol import messages as m
 from napari_cuda.view import Quality
+
+CONNECT_WITHIN_S = 30.0
+"""As `napari-cuda connect` unless it is told otherwise."""
 
 OWN_VERSION = f"napari-cuda {version('napari-cuda')} (napari {napari.__version__})"
 
@@ -36,6 +43,7 @@ class WindowFurniture:
         """`figures` switches the HUD; `show_roots` shows the folders that the server serves."""
         self._viewer = viewer
         self._session = session
+        self.recent = RecentConnections(settings.recent_connections_file())
         state, link = session.loop.state, session.loop.link
         state.on_phase = self._show_phase
         link.on_log = self._show_log_lines
@@ -44,11 +52,12 @@ class WindowFurniture:
         self.connection = ConnectionDialog(
             window,
             lambda: connection_rows(self.facts()),
-            [("Copy Address", self._copy_address), ("Disconnect", link.leave), ("Reconnect Now", link.reconnect)],
+            [("Copy Address", self._copy_address), ("Disconnect", link.leave), ("Reconnect Now", session.reconnect)],
         )
         actions = RemoteActions(
             show_connection=self.connection.open_now,
-            reconnect=link.reconnect,
+            connect_to=self.ask_where_to_connect,
+            reconnect=session.reconnect,
             leave=link.leave,
             copy_address=self._copy_address,
             show_log=self.log.open_now,
@@ -56,9 +65,27 @@ class WindowFurniture:
             quality=lambda: session.mirror.view.rendering.quality,
             set_quality=self._set_quality,
             open_session=lambda: state.phase is not LoopPhase.STOPPED,
+            role=lambda: state.role,
         )
         self.menu = RemoteMenu(viewer, actions, figures)
         self._show_phase()
+
+    def ask_where_to_connect(self) -> None:
+        """Let the user choose another server, or another session, for this window."""
+
+        def connect(address: str, token: str | None) -> ClientConfig:
+            self._session.connect(ClientConfig.from_url(address, token=token), CONNECT_WITHIN_S)
+            return self._session.config
+
+        def finished(_result: int) -> None:
+            if dialog.server is not None:
+                welcome = self._session.loop.link.welcome
+                dialog.remember(self.recent, welcome.title if welcome is not None else "")
+            dialog.deleteLater()
+
+        self.dialog = dialog = ConnectDialog(self.recent.read(), connect, main_window(self._viewer))
+        dialog.finished.connect(finished)
+        dialog.open()
 
     def facts(self) -> ConnectionFacts:
         """Return what is known of the connection now."""

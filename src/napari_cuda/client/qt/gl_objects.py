@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from OpenGL import GL
 
+from napari_cuda.client.control.placement import Rect
 from napari_cuda.client.playout.picture import Plane
 from napari_cuda.client.qt import yuv_shader
 from napari_cuda.protocol.errors import StartupError, StreamError
@@ -221,6 +222,25 @@ def state_kept() -> Iterator[None]:
         GL.glUseProgram(program)
         for capability in enabled:
             GL.glEnable(capability)
+
+
+@contextmanager
+def clipped(rect_px: Rect | None, viewport_px: tuple[int, int, int, int]) -> Iterator[None]:
+    """Have the body draw nothing outside a rectangle of the viewport, rounded to whole pixels; None: anywhere."""
+    if rect_px is None:
+        yield
+        return
+    before = GL.glGetIntegerv(GL.GL_SCISSOR_BOX)
+    x, y, _width, height = viewport_px
+    left, top = round(rect_px[0]), round(rect_px[1])
+    right, bottom = round(rect_px[0] + rect_px[2]), round(rect_px[1] + rect_px[3])
+    GL.glEnable(GL.GL_SCISSOR_TEST)
+    GL.glScissor(x + left, y + height - bottom, right - left, bottom - top)
+    try:
+        yield
+    finally:
+        GL.glDisable(GL.GL_SCISSOR_TEST)
+        GL.glScissor(*before)
 
 
 def _compile(kind: int, source: str) -> int:

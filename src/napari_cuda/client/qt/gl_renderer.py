@@ -9,12 +9,13 @@ import enum
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from OpenGL import GL
 from OpenGL.error import GLError
 
+from napari_cuda.client.control.placement import Placement, Rect, covers, letterbox, with_margin
 from napari_cuda.client.playout.frame import SubmittedFrame
 from napari_cuda.client.playout.lease import FrameLease, LeaseRole
 from napari_cuda.client.playout.picture import ColorSpec, ExactPicture, Plane, YuvPicture
@@ -26,14 +27,25 @@ from napari_cuda.client.qt.gl_objects import (
     Size,
     Texture,
     Triangle,
+    clipped,
     gl_version,
     single_channel_format,
     state_kept,
 )
 from napari_cuda.client.qt.video_node import Viewport
 from napari_cuda.protocol.errors import NapariCudaError, StartupError, StreamError
+from napari_cuda.protocol.packet import PacketHeader, enlarged
 
 log = logging.getLogger(__name__)
+
+
+Place = Callable[[PacketHeader, Size], Sequence[Placement]]
+"""Says where a picture goes in a viewport of (width, height)."""
+
+
+def letterboxed(header: PacketHeader, viewport: Size) -> Sequence[Placement]:
+    """Have the whole canvas shown."""
+    return (Placement(letterbox(header.canvas_size, viewport)),)
 
 
 class GLRenderer:
@@ -41,9 +53,10 @@ class GLRenderer:
 
     Owner: GUI thread. Everything on the GPU belongs to one context: a draw with another
     `context_id` starts afresh there. The picture shown is held (`LeaseRole.RENDERER`) until
-    another one has replaced it, so that it can be drawn again, in a new context too. A surface
-    that was bound is let go of when the GPU has passed the draws that read it; with `gl_safe`
-    off, without waiting for that.
+    another one has replaced it, so that it can be drawn again, in a new context too. If it shows more than
+    the canvas and then comes to rest there, it stays under the picture at rest: a camera that moves on finds
+    it around that. A surface that was bound is let go of when the GPU has passed the draws that read it; with
+    `gl_safe` off, without waiting for that.
     """
 
     def __init__(self, binders: Mapping[SurfaceKind, SurfaceBinder] | None = None, *, gl_safe: bool = True) -> None:
@@ -53,6 +66,8 @@ class GLRenderer:
         self._gpu: _GpuObjects | None = None
         self._held: SubmittedFrame | None = None
         self._drawable: _Drawable | None = None
+        self._under: tuple[SubmittedFrame, _Drawable] | None = None
+        """The picture around one at rest."""
         # Surfaces the GPU may still read. Their number is bounded by the decoder's pool.
         self._retiring: deque[tuple[Fence, SubmittedFrame]] = deque()
         self.uploads = 0
@@ -64,13 +79,12 @@ class GLRenderer:
         frame: SubmittedFrame | None,
         viewport_px: Viewport,
         context_id: int,
-        destination_px: yuv_shader.Rect | None = None,
+        place: Place = letterboxed,
     ) -> bool:
         """Draw `frame` and return True; draw nothing and return False if there is none.
 
-        `viewport_px` is (x, y, width, height) as in glViewport. `destination_px` is where the
-        whole picture goes: (left, top, width, height) from the viewport's top left corner,
-        fractions allowed; letterboxed if not given. What it does not cover becomes black.
+        `viewport_px` is (x, y, width, height) as in glViewport. `place` says where a picture goes, fractions
+        allowed. What is not covered stays as it is.
         The picture must stay unchanged while it is shown: it is uploaded once.
 
         If it cannot be shown, the one before is drawn again and then StreamError (the planes do
@@ -89,14 +103,30 @@ class GLRenderer:
                         self._take(gpu, frame)
                     except NapariCudaError as error:
                         refused = error
-                if self._drawable is not None:
-                    gpu.draw(self._drawable, viewport_px, destination_px)
+                if self._drawable is not None and self._held is not None:
+                    # What is told of it may be newer than it.
+                    header = frame.header if refused is None else self._held.header
+                    self._draw(gpu, header, self._drawable, viewport_px, place)
         except GLError as error:
             width, height = frame.header.canvas_size
             raise StreamError(f"OpenGL cannot draw a {width}x{height} picture (error {error.err})") from error
         if refused is not None:
             raise refused
         return True
+
+    def _draw(
+        self, gpu: _GpuObjects, header: PacketHeader, drawable: _Drawable, viewport_px: Viewport, place: Place
+    ) -> None:
+        size = viewport_px[2:]
+        over = place(header, size)
+        pictures = [(drawable, over)]
+        if self._under is not None and not any(covers(one.canvas_px, size) for one in over):
+            frame, around = self._under
+            pictures.insert(0, (around, place(frame.header, size)))
+        for picture, places in pictures:
+            for one in places:
+                with clipped(one.clip_px, viewport_px):
+                    gpu.draw(picture, viewport_px, one.canvas_px)
 
     def lose_context(self) -> None:
         """Free the GPU objects, because their context is about to go; it must be current.
@@ -128,6 +158,9 @@ class GLRenderer:
         self._gpu = None
         self._context_id = None
         self._drawable = None
+        if self._under is not None:
+            self._under[0].release(LeaseRole.RENDERER)
+            self._under = None
         while self._retiring:
             self._retiring.popleft()[1].release(LeaseRole.RENDERER)
 
@@ -149,7 +182,7 @@ class GLRenderer:
             self._drawable is not None
             and held is not None
             and held.picture is frame.picture
-            and held.header.canvas_size == frame.header.canvas_size
+            and held.header.picture_size == frame.header.picture_size
         )
 
     def _take(self, gpu: _GpuObjects, frame: SubmittedFrame) -> None:
@@ -159,25 +192,39 @@ class GLRenderer:
         try:
             drawable = self._upload(gpu, frame)
             self.on_upload(time.perf_counter() - began_s)
-            self._retire()
+            self._retire(frame)
         except GLError as error:
             frame.release(LeaseRole.RENDERER)
-            width, height = frame.header.canvas_size
+            width, height = frame.header.picture_size
             raise StreamError(f"OpenGL refused a {width}x{height} picture (error {error.err}): resize it") from error
         except NapariCudaError:
             frame.release(LeaseRole.RENDERER)
             raise
         self._held, self._drawable = frame, drawable
 
-    def _retire(self) -> None:
-        """Let go of the frame shown so far, once the GPU does not read it any more."""
-        if self._held is None:
-            return
-        if self._gl_safe and self._drawable is not None and self._drawable.reads_surface:
-            self._retiring.append((Fence(), self._held))
+    def _retire(self, frame: SubmittedFrame) -> None:
+        """Let go of what was shown before `frame`, once the GPU does not read it any more."""
+        held, drawable, under = self._held, self._drawable, self._under
+        if held is None or drawable is None:
+            if held is not None:
+                held.release(LeaseRole.RENDERER)
+        elif under is not None and _is_exactly(frame, held):
+            self._let_go(held, drawable)
         else:
-            self._held.release(LeaseRole.RENDERER)
+            if under is not None:
+                self._let_go(*under)
+                self._under = None
+            if _is_inside(frame, held):
+                self._under = held, drawable
+            else:
+                self._let_go(held, drawable)
         self._held = None
+
+    def _let_go(self, frame: SubmittedFrame, drawable: _Drawable) -> None:
+        if self._gl_safe and drawable.reads_surface:
+            self._retiring.append((Fence(), frame))
+        else:
+            frame.release(LeaseRole.RENDERER)
 
     def _release_passed(self) -> None:
         while self._retiring and self._retiring[0][0].passed():
@@ -190,13 +237,15 @@ class GLRenderer:
             binder = self._binders.get(surface.kind)
             if binder is not None:
                 try:
-                    return gpu.bind(binder, surface, size, frame.header.coded_size)
+                    bound = gpu.bind(binder, surface, size, frame.header.coded_size)
+                    return replace(bound, margin=frame.header.margin)
                 except (StreamError, StartupError, GLError) as error:
                     del self._binders[surface.kind]
                     log.warning("surfaces are downloaded from now on, they cannot be shown directly: %s", error)
             picture = surface.planes()
         self.uploads += 1
-        return gpu.upload(picture, size)
+        margin = 0 if isinstance(picture, ExactPicture) else frame.header.margin
+        return replace(gpu.upload(picture, size), margin=margin)
 
 
 class _Form(enum.Enum):
@@ -210,7 +259,10 @@ class _Form(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class _Drawable:
-    """A picture in textures. `size` is what of it is shown, `texture_size` how large they are for that."""
+    """A picture in textures. `size` is what of it is shown, `texture_size` how large they are for that.
+
+    `margin` of it are around the canvas on each side.
+    """
 
     form: _Form
     textures: tuple[Texture, ...]
@@ -218,6 +270,12 @@ class _Drawable:
     texture_size: Size
     color: ColorSpec | None = None
     chroma_shift: tuple[int, int] = (0, 0)
+    margin: int = 0
+
+    @property
+    def canvas_size(self) -> Size:
+        """What of the picture is canvas."""
+        return enlarged(self.size, -self.margin)
 
     @property
     def reads_surface(self) -> bool:
@@ -263,17 +321,17 @@ class _GpuObjects:
         self._sets[form].rotate()
         return _Drawable(form, textures, size, coded_size, surface.color, (1, 1))
 
-    def draw(self, drawable: _Drawable, viewport_px: Viewport, destination_px: yuv_shader.Rect | None) -> None:
-        """Draw a picture of this context, letterboxed if it has no destination."""
+    def draw(self, drawable: _Drawable, viewport_px: Viewport, canvas_px: Rect) -> None:
+        """Draw a picture of this context so that what it shows of the canvas fills `canvas_px`."""
         size, shift = drawable.size, drawable.chroma_shift
-        destination = destination_px or yuv_shader.letterbox(size, viewport_px[2:])
-        sharp = yuv_shader.is_sharp(destination, size)
+        destination_px = with_margin(canvas_px, drawable.canvas_size, drawable.margin)
+        sharp = yuv_shader.is_sharp(destination_px, size)
         # From the last, so that texture unit 0 is the active one in the end, as vispy expects.
         for unit, texture in reversed(list(enumerate(drawable.textures))):
             texture.use(unit, smooth=not sharp or (unit > 0 and shift != (0, 0)))
         program = self._program(drawable.form)
         program.use()
-        program.set("to_picture", *yuv_shader.picture_map(destination, viewport_px))
+        program.set("to_picture", *yuv_shader.picture_map(destination_px, viewport_px))
         if drawable.color is not None:
             matrix, zero = yuv_shader.yuv_to_rgb(drawable.color)
             program.set("rgb_from_yuv", *matrix)
@@ -332,6 +390,19 @@ class _GpuObjects:
         return self._programs[form]
 
 
+def _is_inside(frame: SubmittedFrame, shown: SubmittedFrame) -> bool:
+    """Return whether `frame` is the middle, at rest, of the picture shown so far, or of one skipped after it."""
+    header, before = frame.header, shown.header
+    return header.at_rest and header.margin == 0 < before.margin and header.canvas_size == before.canvas_size
+
+
+def _is_exactly(frame: SubmittedFrame, shown: SubmittedFrame) -> bool:
+    """Return whether `frame` is, exactly, the picture at rest shown so far. It is in other textures than video."""
+    header, before = frame.header, shown.header
+    same = (header.camera, header.canvas_size) == (before.camera, before.canvas_size)
+    return isinstance(frame.picture, ExactPicture) and before.at_rest and same
+
+
 def _picture_size(frame: SubmittedFrame) -> Size:
     """Return the (width, height) to show, or raise StreamError if the picture lacks it."""
     if isinstance(frame.picture, ExactPicture):
@@ -339,7 +410,7 @@ def _picture_size(frame: SubmittedFrame) -> Size:
         if rgba.ndim != 3 or rgba.shape[2] != 4 or not rgba.flags.c_contiguous or 0 in rgba.shape:
             raise StreamError(f"an exact picture has shape {rgba.shape}; expected (height, width, 4), contiguous")
         return rgba.shape[1], rgba.shape[0]
-    width, height = frame.header.canvas_size
+    width, height = frame.header.picture_size
     coded_width, coded_height = frame.header.coded_size
     if not (0 < width <= coded_width and 0 < height <= coded_height):
         raise StreamError(

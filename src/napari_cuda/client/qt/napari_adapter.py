@@ -6,22 +6,21 @@ Owner: GUI thread.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import napari
 from napari._app_model import get_app_model
 from napari._app_model.actions._layerlist_context_actions import LAYERLIST_CONTEXT_ACTIONS
-from napari._vispy.layers.base import VispyBaseLayer
-from napari._vispy.utils.visual import layer_to_visual
 from napari.components import LayerList
-from napari.layers import Layer
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QOpenGLContext
 from qtpy.QtWidgets import QMainWindow, QWidget
-from vispy.scene import Node
+from vispy.scene import Node, ViewBox
 
+from napari_cuda.client.control.placement import Rect
 from napari_cuda.client.qt.video_node import VideoNode, Viewport
+from napari_cuda.layered_canvas import LayeredCanvas
 from napari_cuda.overlays import drawn_by_window, split_draw_order
 from napari_cuda.protocol.errors import NapariCudaError
 
@@ -36,6 +35,7 @@ PRIVATE_NAMES = (
     "viewer.window._qt_viewer.canvas.native.frameSwapped",
     "viewer.window._qt_viewer.canvas.camera.on_draw",
     "viewer.window._qt_viewer.canvas.grid_cameras",
+    "viewer.window._qt_viewer.canvas.grid_views",
     "viewer.window._qt_viewer.canvas._layer_overlay_to_visual",
     "viewer.window._qt_viewer.canvas._viewer_overlay_to_visual",
     "viewer.window._qt_viewer.canvas._scene_canvas._generate_draw_order",
@@ -54,11 +54,6 @@ PRIVATE_NAMES = (
     "napari._app_model:get_app_model",
     "napari._app_model.actions._layerlist_context_actions:LAYERLIST_CONTEXT_ACTIONS",
     "app_model.registries:CommandsRegistry.register_command",
-    "napari._vispy.utils.visual:layer_to_visual",
-    "napari._vispy.layers.base:VispyBaseLayer._on_data_change",
-    "napari._vispy.layers.base:VispyBaseLayer._on_blending_change",
-    "napari._vispy.layers.base:VispyBaseLayer._on_matrix_change",
-    "napari._vispy.layers.base:VispyBaseLayer.reset",
 )
 
 
@@ -82,7 +77,7 @@ class CanvasAdapter:
         on_context_lost: Callable[[], object] | None = None,
     ) -> None:
         self._viewer = viewer
-        self._canvas = viewer.window._qt_viewer.canvas
+        self._canvas = LayeredCanvas.take_over(viewer.window._qt_viewer.canvas)
         self._scene_canvas = self._canvas._scene_canvas
         self._paint = paint
         self._on_drawn = on_drawn
@@ -109,6 +104,13 @@ class CanvasAdapter:
         """The canvas, (width, height) in framebuffer pixels."""
         width, height = self._scene_canvas.physical_size
         return int(width), int(height)
+
+    def grid_cells_px(self) -> list[Rect]:
+        """Return where the views of napari's grid are, in framebuffer pixels; none if it is not in use."""
+        if not self._viewer.canvas.grid.enabled:
+            return []
+        ratio = self._scene_canvas.physical_size[0] / self._scene_canvas.size[0]
+        return [_rect_of(view, ratio) for view in self._canvas.grid_views]
 
     @property
     def context_id(self) -> int:
@@ -178,12 +180,15 @@ class CanvasAdapter:
             events.draw.connect(self._canvas.enable_dims_play)
             self.allow_dims_play()
         try:
+            self._canvas.give_back()
             self._canvas.native.frameSwapped.disconnect(self._swapped)
             self._canvas.native.update()
         except RuntimeError:
             log.debug("the canvas was destroyed before its adapter was closed")
 
     def _before_draw(self, _event: object) -> None:
+        if self._canvas.catch_up():
+            self._viewer.window._qt_viewer._update_camera_depth()  # the cameras of a grid may be new ones
         if self._gate.begin(vispy_asked=self._scene_canvas._update_pending):
             # napari takes over the camera that the mouse moved only after drawing. The video
             # is placed by that camera, so it would be one draw behind the overlays.
@@ -233,6 +238,11 @@ class CanvasAdapter:
     def _resized(self, _event: object) -> None:
         if self._on_resized is not None:
             self._on_resized(self.canvas_size_px)
+
+
+def _rect_of(view: ViewBox, ratio: float) -> Rect:
+    left, top = view.transform.translate[:2]
+    return left * ratio, top * ratio, view.rect.width * ratio, view.rect.height * ratio
 
 
 class _DrawGate:
@@ -293,24 +303,6 @@ class _ContextWatch:
         self._on_lost()
 
 
-class NullVispyLayer(VispyBaseLayer):
-    """The visual of a remote layer: draws nothing, carries its transform, order and overlays.
-
-    Owner: GUI thread. The video already shows the layer.
-    """
-
-    def __init__(self, layer: Layer, font_info: Any) -> None:
-        super().__init__(layer, Node(name=f"remote {layer.name}"), font_info)
-        self.reset()
-
-    def _on_data_change(self) -> None:
-        # As napari's own visuals do: the displayed axes may be others now.
-        self._on_matrix_change()
-
-    def _on_blending_change(self, event: object = None) -> None:
-        """Nothing to blend: an empty node has no OpenGL state."""
-
-
 def fit_depth_after_dims(viewer: napari.Viewer) -> None:
     """Have a window fit the depth of its 3D camera to the layers once dims are those of the layers.
 
@@ -322,18 +314,6 @@ def fit_depth_after_dims(viewer: napari.Viewer) -> None:
     for event in (viewer.layers.events.inserted, viewer.layers.events.removed):
         event.disconnect(depth)
         event.connect(lambda: depth(), position="last")
-
-
-def register_null_visuals(layer_classes: Iterable[type[Layer]]) -> None:
-    """Have napari give layers of these classes a visual that draws nothing.
-
-    Subclasses included; classes already registered are left as they are. Raises TypeError
-    for napari's own classes: local layers must stay visible.
-    """
-    for layer_class in layer_classes:
-        if layer_to_visual.get(layer_class, NullVispyLayer) is not NullVispyLayer:
-            raise TypeError(f"{layer_class.__name__} is drawn by napari: register a subclass of it")
-        layer_to_visual[layer_class] = NullVispyLayer
 
 
 def wrap_menu_actions(around: Callable[[str, Callable[[LayerList], object], LayerList], object]) -> None:

@@ -48,6 +48,7 @@ class FolderDialog(QDialog):
         self.service = service
         self.model = FolderModel(service, errands, self)
         self.model.shown.connect(self._on_shown)
+        self.model.searched.connect(lambda words: self.message.setText(words))
         self.model.failed.connect(self._on_failed)
         self._parent_path = ""
         self.up = QToolButton()
@@ -58,7 +59,7 @@ class FolderDialog(QDialog):
         self.path.setPlaceholderText("Path on the server")
         self.path.returnPressed.connect(lambda: self.go(self.path.text()))
         self.search = QLineEdit()
-        self.search.setPlaceholderText("Search this folder")
+        self.search.setPlaceholderText("Search here and below")
         self.search.setClearButtonEnabled(True)
         self.search.setMaximumWidth(200)
         self._search_timer = QTimer(self)

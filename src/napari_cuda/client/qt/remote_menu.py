@@ -10,6 +10,7 @@ import napari
 from qtpy.QtGui import QAction, QActionGroup
 from qtpy.QtWidgets import QMenu
 
+from napari_cuda.protocol.messages import Role
 from napari_cuda.view import Quality
 
 log = logging.getLogger(__name__)
@@ -23,6 +24,7 @@ class RemoteActions:
     """What the menu does. `quality` is the session's."""
 
     show_connection: Callable[[], object]
+    connect_to: Callable[[], object]
     reconnect: Callable[[], object]
     leave: Callable[[], object]
     copy_address: Callable[[], object]
@@ -32,6 +34,7 @@ class RemoteActions:
     set_quality: Callable[[Quality], object]
     open_session: Callable[[], bool]
     """Whether there is a session, connected or not, that can be left."""
+    role: Callable[[], Role]
 
 
 class RemoteMenu:
@@ -46,7 +49,8 @@ class RemoteMenu:
         window.main_menu.insertMenu(self._help_menu.menuAction(), self.menu)
         self.menu.aboutToShow.connect(self.refresh)
         self._add("&Connection…", actions.show_connection)
-        self._reconnect = self._add("&Reconnect Now", actions.reconnect)
+        self._add("Connect &To…", actions.connect_to)
+        self._add("&Reconnect Now", actions.reconnect)
         self._leave = self._add("&Disconnect", actions.leave)
         self._add("Copy &Address", actions.copy_address).setToolTip("The server's address, without the token")
         self.menu.addSeparator()
@@ -65,11 +69,12 @@ class RemoteMenu:
     def refresh(self) -> None:
         """Enable what can be done now, and mark the quality."""
         there = self._actions.open_session()
-        for action in (self._reconnect, self._leave, self._roots, self._log):
-            action.setEnabled(there)
+        controls = there and self._actions.role() == "control"
+        self._leave.setEnabled(there)
+        for action in (self._roots, self._log, *self._qualities.values()):
+            action.setEnabled(controls)
         quality = self._actions.quality()
         for name, action in self._qualities.items():
-            action.setEnabled(there)
             action.setChecked(name == quality)
 
     def _add(self, title: str, do: Callable[[], object]) -> QAction:

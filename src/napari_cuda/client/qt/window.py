@@ -6,17 +6,19 @@ import logging
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import napari
 import numpy as np
 import numpy.typing as npt
 from napari.utils.notifications import show_warning
 from pydantic import PrivateAttr
-from qtpy.QtCore import QEventLoop, QTimer
+from qtpy.QtCore import QEventLoop, Qt, QTimer
 from qtpy.QtWidgets import QMainWindow
 
 from napari_cuda.client.config import ClientConfig
+from napari_cuda.client.control.camera import difference
+from napari_cuda.client.control.placement import Placement, Size, placements
 from napari_cuda.client.decode.vt_darwin import IOSurfaceBinder
 from napari_cuda.client.hud import HudSampler, hud_lines
 from napari_cuda.client.loop import ClientStreamLoop
@@ -28,12 +30,15 @@ from napari_cuda.client.playout.surface import SurfaceKind
 from napari_cuda.client.qt.bridge import CallProxy, WakeProxy
 from napari_cuda.client.qt.data_actions import DataActions
 from napari_cuda.client.qt.event_loop_monitor import EventLoopMonitor
+from napari_cuda.client.qt.exact_mark import ExactMark
 from napari_cuda.client.qt.facade import PresenterFacade
 from napari_cuda.client.qt.furniture import WindowFurniture
-from napari_cuda.client.qt.gl_renderer import GLRenderer
+from napari_cuda.client.qt.gl_renderer import GLRenderer, letterboxed
 from napari_cuda.client.qt.input_sender import InputSender
 from napari_cuda.client.qt.layer_actions import ask_for_menu_actions
-from napari_cuda.client.qt.napari_adapter import main_window, register_null_visuals
+from napari_cuda.client.qt.many_layers import prepare_for_many_layers
+from napari_cuda.client.qt.napari_adapter import main_window
+from napari_cuda.client.qt.null_visuals import register_null_visuals
 from napari_cuda.client.remote_session import Connected, RemoteSession
 from napari_cuda.edge_on import survive_edge_on
 from napari_cuda.protocol import messages as m
@@ -83,6 +88,7 @@ class QtHost:
             on_closed=self._on_window_closed,
             on_hidden=self.facade.window_hidden,
         )
+        self._exact_mark = ExactMark(self._window)  # it resizes the canvas
         self.furniture: WindowFurniture | None = None
         self.data_actions: DataActions | None = None
         self._closed = False
@@ -94,7 +100,7 @@ class QtHost:
         self._monitor = EventLoopMonitor(loop.metrics, waiting_since_s=self._waiting_since_s, kick=self._kick)
         self._renderer.on_upload = lambda seconds: loop.metrics.observe("upload", seconds)
         loop.metrics.watch("gui_calls", lambda: len(self._calls))
-        self.facade.attach(loop)
+        self.facade.attach(loop, self._place)
         self.facade.set_intent_dispatcher(self._send)
         self._resized(self.facade.adapter.canvas_size_px)
 
@@ -109,7 +115,9 @@ class QtHost:
     def call_at(self, due_s: float, call: Callable[[], None]) -> None:
         """Run `call` at `due_s`, unless the window is closed by then."""
         # By the proxy: what is raised in a timer's slot would abort the process.
-        QTimer.singleShot(math.ceil(1e3 * max(0.0, due_s - time.perf_counter())), lambda: self._calls.post(call))
+        # Precise: a coarse timer of seconds may come early.
+        wait_ms = math.ceil(1e3 * max(0.0, due_s - time.perf_counter()))
+        QTimer.singleShot(wait_ms, Qt.TimerType.PreciseTimer, lambda: self._calls.post(call))
 
     def request_draw(self) -> bool:
         """Have the canvas drawn; a window that shows nothing has nothing to draw on."""
@@ -118,6 +126,7 @@ class QtHost:
     def presented(self, header: PacketHeader) -> None:
         """A picture is on screen."""
         self.facade.presented(header)
+        self._show_exact()
 
     def viewer_renewed(self) -> None:
         """The server made another viewer for this one."""
@@ -184,16 +193,31 @@ class QtHost:
         snapshot = self._hud.look(
             time.perf_counter(),
             revision=state.shown.revision,
-            exact=0 < state.shown.revision <= state.shown.exact_revision,
-            camera=state.camera.difference(self._mirror.camera_pose()),
+            exact=state.shown.exact,
+            camera=state.camera.difference(self._mirror.camera_view()),
             decoder=self._loop.pipeline.name,
+            quality=state.quality,
         )
         return "\n".join(hud_lines(snapshot))
+
+    def _place(self, header: PacketHeader, viewport: Size) -> Sequence[Placement]:
+        """Return where a picture goes, that may be of another place of the camera."""
+        if self._mirror is None:
+            return letterboxed(header, viewport)
+        moved = difference(header.camera, self._mirror.camera_view())
+        own = self._mirror.canvas_is_own
+        cells = self.facade.adapter.grid_cells_px() if own else ()
+        return placements(header.canvas_size, viewport, moved, fitted=not own, cells=cells)
 
     def _send(self, intents: list[m.Intent]) -> None:
         if self._loop is not None:
             steps = all(isinstance(intent, m.DimsIntent) for intent in intents)
             self._loop.send(intents, playing=steps and self.facade.adapter.playing)
+            self._show_exact()
+
+    def _show_exact(self) -> None:
+        if self._loop is not None:
+            self._exact_mark.show(self._loop.state.shown.exact)
 
     def _resized(self, size_px: tuple[int, int]) -> None:
         self._input.resized(size_px)
@@ -219,6 +243,7 @@ def connect_window(config: ClientConfig, *, timeout_s: float, client: str, show:
     ask_for_layer_actions()
     ask_for_menu_actions()
     viewer = StreamedViewer(show=show)
+    prepare_for_many_layers(viewer)
     binders = {SurfaceKind.IOSURFACE: IOSurfaceBinder()}
     host = QtHost(viewer, GLRenderer(binders, gl_safe=config.gl_safe))
     session = RemoteSession(config, viewer, host, client=client, own_canvas=True, dispatch=host.facade.dispatch)

@@ -1,4 +1,4 @@
-"""The video shaders and the numbers they are fed: colour matrix, chroma position, letterbox.
+"""The video shaders and the numbers they are fed: colour matrix, chroma position, place.
 
 Owner: none (pure functions and constants). GLSL 1.20, because vispy draws in a compatibility
 context and a program of another version cannot share it on macOS.
@@ -6,11 +6,9 @@ context and a program of another version cannot share it on macOS.
 
 from __future__ import annotations
 
+from napari_cuda.client.control.placement import Rect
 from napari_cuda.client.playout.picture import ColorSpec
 from napari_cuda.protocol.errors import StreamError
-
-Rect = tuple[float, float, float, float]
-"""Left, top, width, height in pixels, from the top left corner of the viewport."""
 
 # Kr and Kb of ITU-R BT.709 and BT.601 (H.273 table 4).
 _LUMA_WEIGHTS = {"bt709": (0.2126, 0.0722), "bt601": (0.299, 0.114)}
@@ -24,7 +22,8 @@ attribute vec2 corner;
 void main() { gl_Position = vec4(corner, 0.0, 1.0); }
 """
 
-# `to_picture` maps a window pixel to picture coordinates in 0..1, top row first.
+# `to_picture` maps a window pixel to picture coordinates in 0..1, top row first. Where there is no picture,
+# what was drawn before stays: the colour of the canvas.
 _PLACE = """
 #version 120
 uniform vec4 to_picture;
@@ -44,7 +43,7 @@ uniform mat3 rgb_from_yuv;
 uniform vec3 yuv_zero;
 void main() {
     vec2 place = gl_FragCoord.xy * to_picture.xy + to_picture.zw;
-    if (outside(place)) { gl_FragColor = vec4(0.0, 0.0, 0.0, 1.0); return; }
+    if (outside(place)) { discard; }
     vec2 chroma = place * to_chroma.xy + to_chroma.zw;
     vec3 yuv = vec3(texture2D(plane_0, place).r, texture2D(plane_1, chroma).r, texture2D(plane_2, chroma).r);
     gl_FragColor = vec4(rgb_from_yuv * (yuv - yuv_zero), 1.0);
@@ -63,7 +62,7 @@ uniform vec3 yuv_zero;
 vec2 texel(vec2 place, vec4 texels) { return min(place * texels.xy, texels.xy - 0.5) * texels.zw; }
 void main() {
     vec2 place = gl_FragCoord.xy * to_picture.xy + to_picture.zw;
-    if (outside(place)) { gl_FragColor = vec4(0.0, 0.0, 0.0, 1.0); return; }
+    if (outside(place)) { discard; }
     vec2 chroma = place * to_chroma.xy + to_chroma.zw;
     vec3 yuv = vec3(READ(plane_0, texel(place, luma_texels)).r, READ(plane_1, texel(chroma, chroma_texels)).rg);
     gl_FragColor = vec4(rgb_from_yuv * (yuv - yuv_zero), 1.0);
@@ -82,7 +81,8 @@ FRAGMENT_RGBA = (
 uniform sampler2D plane_0;
 void main() {
     vec2 place = gl_FragCoord.xy * to_picture.xy + to_picture.zw;
-    gl_FragColor = vec4(outside(place) ? vec3(0.0) : texture2D(plane_0, place).rgb, 1.0);
+    if (outside(place)) { discard; }
+    gl_FragColor = vec4(texture2D(plane_0, place).rgb, 1.0);
 }
 """
 )
@@ -141,14 +141,6 @@ def texel_map(
     Rectangle textures count in texels, others from 0 to 1.
     """
     return (*shown, 1.0, 1.0) if rectangle else (*shown, 1.0 / texture[0], 1.0 / texture[1])
-
-
-def letterbox(picture_size: tuple[int, int], viewport_size: tuple[int, int]) -> Rect:
-    """Return where the whole picture goes in the viewport: centred, aspect kept, whole pixels."""
-    width, height = picture_size
-    scale = min(viewport_size[0] / width, viewport_size[1] / height)
-    shown = max(1, round(width * scale)), max(1, round(height * scale))
-    return (viewport_size[0] - shown[0]) // 2, (viewport_size[1] - shown[1]) // 2, *shown
 
 
 def picture_map(destination: Rect, viewport_px: tuple[int, int, int, int]) -> tuple[float, float, float, float]:

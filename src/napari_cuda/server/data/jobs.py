@@ -7,7 +7,8 @@ import secrets
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from msgspec.structs import replace
@@ -19,7 +20,11 @@ from napari_cuda.worker import Deadline, Worker
 log = logging.getLogger(__name__)
 
 MOST_JOBS = 4
-"""Threads at a time, those of cancelled jobs included until their plugin returns: more only wait for the disk."""
+"""At a time: more only wait for the disk."""
+
+MOST_ABANDONED = 16
+"""Threads of cancelled jobs whose plugin does not return, which nothing can end. With more of them nothing is begun:
+something is wrong that another thread does not mend."""
 
 MOST_ENDED = 32
 """Ended jobs that a client who comes back is still told of."""
@@ -54,8 +59,11 @@ class Job:
             self._tell(fraction)
 
 
-Finish = Callable[[], dict[str, Any]]
-"""The end of a job's work, on the render thread: changes the scene and returns what the client is told."""
+Steps = Generator[float, None, dict[str, Any]]
+"""Yields how much is done, 0 to 1, wherever others may have a turn; returns what the client is told."""
+
+Finish = Callable[[], dict[str, Any] | Steps]
+"""The end of a job's work, on the render thread: changes the scene, at once or in steps if that takes long."""
 
 Work = Callable[[Job], Finish]
 """A job's work, on its own thread. A NapariCudaError says in one line why it failed."""
@@ -71,13 +79,15 @@ class Jobs:
         self._known: dict[str, tuple[str, m.JobUpdate]] = {}
         """Job → whose it is, and how it stands; running ones and the last MOST_ENDED."""
         self._ended: deque[str] = deque()
+        self.cancel_other: Callable[[str], object] = lambda job: None
+        """Called for what is no job of these: what the picture waits for."""
 
     def start(self, viewer: str, intent: int, title: str, work: Work) -> bool:
         """Begin a job for the command `intent` (0: none) of a viewer; False if too many run, which it is told."""
         name = f"J{secrets.token_hex(4)}"
         self._known[name] = (viewer, m.JobUpdate(name, intent, title))
-        if len(self._running) >= MOST_JOBS:
-            self._end(name, "failed", f"{title}: {MOST_JOBS} jobs are running already; try again when one has ended")
+        if why := self._no_room():
+            self._end(name, "failed", f"{title}: {why}")
             return False
         job = Job(lambda fraction: self._post(lambda: self._update(name, fraction=fraction)))
         worker = Worker(f"job-{name}", lambda _stop: self._run(name, job, work), wake=job.cancelled.set)
@@ -88,9 +98,11 @@ class Jobs:
 
     def cancel(self, viewer: str, name: str) -> None:
         """Give a job up. What a plugin is in the middle of goes on unseen; nothing comes of it."""
-        owner, _ = self._known.get(name, ("", None))
-        if owner == viewer and name in self._running:
-            self._running[name][0].cancelled.set()
+        if name not in self._known:
+            self.cancel_other(name)
+        elif self._known[name][0] == viewer:
+            if name in self._running:
+                self._running[name][0].cancelled.set()
             self._update(name, state="cancelled")
 
     def known_to(self, viewer: str) -> list[m.JobUpdate]:
@@ -104,6 +116,17 @@ class Jobs:
             worker.request_stop()
         for _, worker in self._running.values():
             worker.stop(deadline.left_s())
+
+    def _no_room(self) -> str:
+        """Return why no job can begin now; empty if one can."""
+        abandoned = [self._known[name][1].title for name, (job, _) in self._running.items() if job.cancelled.is_set()]
+        if abandoned:
+            log.warning("cancelled and still at work: %s", "; ".join(abandoned))
+        if len(abandoned) >= MOST_ABANDONED:
+            return f"{len(abandoned)} cancelled jobs hang in their plugins; the server must be started anew"
+        if len(self._running) - len(abandoned) >= MOST_JOBS:
+            return f"{MOST_JOBS} jobs are running already; try again when one has ended, or cancel one"
+        return ""
 
     def _run(self, name: str, job: Job, work: Work) -> None:
         """The job's thread."""
@@ -130,13 +153,34 @@ class Jobs:
             self._finish(name, finish)
 
     def _finish(self, name: str, finish: Finish) -> None:
-        try:
+        with self._telling_failure(name):
             result = finish()
+            if isinstance(result, dict):
+                self._end(name, "done", result=result)
+            else:
+                self._step(name, result)
+
+    def _step(self, name: str, steps: Steps) -> None:
+        """Take one step; whatever else waits has its turn before the next."""
+        if self._known[name][1].state != "running":
+            self._note_ended(name)  # cancelled: what it did to the scene stays
+            return
+        with self._telling_failure(name):
+            try:
+                fraction = next(steps)
+            except StopIteration as end:
+                self._end(name, "done", result=end.value)
+            else:
+                self._update(name, fraction=fraction)
+                self._post(lambda: self._step(name, steps))
+
+    @contextmanager
+    def _telling_failure(self, name: str) -> Iterator[None]:
+        try:
+            yield
         except Exception as error:  # napari may raise anything on what a plugin read
             log.exception("the result of a job could not be used")
             self._end(name, "failed", f"napari refuses it: {type(error).__name__}: {error}".splitlines()[0])
-        else:
-            self._end(name, "done", result=result)
 
     def _end(self, name: str, state: str, error: str = "", result: dict[str, Any] | None = None) -> None:
         self._update(name, state=state, error=error, result=result or {})

@@ -28,7 +28,7 @@ def list_folder(roots: ServedRoots, path: str, search: str = "", offset: int = 0
     be listed.
     """
     if not path:
-        places = [_entry(place) for place in roots.places]
+        places = [entry_of(place) for place in roots.places]
         return FolderPage("", "", [entry for entry in places if entry is not None], 0, len(places))
     folder = Path(roots.resolve(path))
     if not folder.is_dir():
@@ -37,10 +37,10 @@ def list_folder(roots: ServedRoots, path: str, search: str = "", offset: int = 0
     try:
         with os.scandir(folder) as scan:
             found = [
-                (not item.is_dir(), _natural(item.name), item.name)
+                (not item.is_dir(), natural(item.name), item.name)
                 for item in islice(scan, MOST_SEEN)
                 if not item.name.startswith(".")
-                and _can_be_told(item.name)
+                and can_be_told(item.name)
                 and wanted in item.name.casefold()
                 and (not item.is_symlink() or roots.holds(folder / item.name))
             ]
@@ -48,7 +48,7 @@ def list_folder(roots: ServedRoots, path: str, search: str = "", offset: int = 0
         raise DataError(f"{path} cannot be listed: {error.strerror or error}") from None
     names = [name for _, _, name in sorted(found)]
     offset = max(0, offset)
-    entries = [_entry(folder / name) for name in names[offset : offset + PAGE_ENTRIES]]
+    entries = [entry_of(folder / name) for name in names[offset : offset + PAGE_ENTRIES]]
     parent = str(folder.parent) if folder.parent != folder and folder not in roots.places else ""
     return FolderPage(str(folder), parent, [entry for entry in entries if entry is not None], offset, len(names))
 
@@ -58,7 +58,7 @@ def is_zarr(folder: Path) -> bool:
     return any((folder / mark).is_file() for mark in ZARR_MARKS)
 
 
-def _can_be_told(name: str) -> bool:
+def can_be_told(name: str) -> bool:
     """Return whether JSON can hold a file's name: not if its bytes are no UTF-8."""
     try:
         name.encode()
@@ -67,13 +67,13 @@ def _can_be_told(name: str) -> bool:
     return True
 
 
-def _natural(name: str) -> list[tuple[int, str]]:
+def natural(name: str) -> list[tuple[int, str]]:
     """Return a key that sorts `t2` before `t10`."""
     parts = re.split(r"(\d+)", name.casefold())
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
-def _entry(path: Path) -> Entry | None:
+def entry_of(path: Path) -> Entry | None:
     """Describe a path; None if it is gone or nobody may look."""
     try:
         facts = path.stat()

@@ -14,7 +14,9 @@ from npe2 import PluginManager
 
 from napari_cuda.layer_state import check_drawable
 from napari_cuda.protocol.errors import DataError
-from napari_cuda.server.data.roots import ServedRoots
+from napari_cuda.server.data.chunks import Chunks
+from napari_cuda.server.data.remote import check_remote
+from napari_cuda.server.data.roots import ServedRoots, is_url
 from napari_cuda.server.data.samples import SAMPLES
 
 log = logging.getLogger(__name__)
@@ -35,24 +37,26 @@ class OpenRequest:
     layer_type: str = ""
 
 
-def open_path(viewer: ViewerModel, path: str, roots: ServedRoots) -> None:
+def open_path(viewer: ViewerModel, path: str, roots: ServedRoots, chunks: Chunks | None = None) -> None:
     """Add the layers of a file, folder, URL or `sample:NAME` to the viewer.
 
     Owner: render thread. Raises DataError in one line, with the reader's own words, if the
     path is not allowed, does not exist or cannot be read; the viewer then is as before.
     """
-    for layer in read_layers(OpenRequest([path]), roots):
+    for layer in read_layers(OpenRequest([path]), roots, chunks):
         viewer.add_layer(layer)
 
 
-def read_layers(request: OpenRequest, roots: ServedRoots) -> list[Layer]:
+def read_layers(request: OpenRequest, roots: ServedRoots, chunks: Chunks | None = None) -> list[Layer]:
     """Return the layers of all paths, in no viewer yet. Any thread; it may take as long as the reader does.
+
+    With `chunks`, what is a plain array of a store is read through that cache.
 
     Raises DataError in one line, with the plugin's name and words, if a path is not allowed, does
     not exist or cannot be read.
     """
-    # A viewer of its own takes what napari makes of the paths. Nobody hears of it: nothing is sliced here.
-    catch = ViewerModel()
+    catch = ViewerModel() if chunks is None else _caching_viewer(chunks)
+    # Nobody hears of what is added: nothing is sliced here.
     catch.layers.events.inserted.disconnect()
     together = [request.paths] if request.stack else [[path] for path in request.paths]
     for paths in together:
@@ -62,7 +66,10 @@ def read_layers(request: OpenRequest, roots: ServedRoots) -> list[Layer]:
             if paths[0].startswith(SAMPLE_PREFIX):
                 _open_sample(catch, paths[0].removeprefix(SAMPLE_PREFIX))
             else:
-                _open_files(catch, [_no_script(roots.resolve(path)) for path in paths], request)
+                found = [_no_script(roots.resolve(path)) for path in paths]
+                for path in filter(is_url, found):
+                    check_remote(path)
+                _open_files(catch, found, request)
         except DataError:
             raise
         except Exception as error:  # reader plugins raise anything
@@ -78,6 +85,12 @@ def read_layers(request: OpenRequest, roots: ServedRoots) -> list[Layer]:
             raise DataError(f"cannot open {request.paths[0]}: {error}") from None
     catch.layers.clear()
     return layers
+
+
+def _caching_viewer(chunks: Chunks) -> ViewerModel:
+    from napari_cuda.server.data.chunked_layers import CachingViewer  # noqa: PLC0415 -- dask and zarr take a second
+
+    return CachingViewer(chunks)
 
 
 def readers_of(path: str) -> dict[str, str]:

@@ -4,22 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from napari_cuda.protocol.errors import DataError
 
 
 def is_url(path: str) -> bool:
-    """Return True for a remote store, which no local root confines."""
+    """Return True for an address, which no local root confines."""
     return "://" in path
 
 
-class ServedRoots:
-    """Confine local paths to some folders, after symlinks are resolved. No roots: no limit.
+def _lies_below(url: str, allowed: str) -> bool:
+    """Return whether an address is `allowed`, or below it: same scheme and host, and no way back up."""
+    if url == allowed:
+        return True
+    try:
+        asked, given = urlsplit(url), urlsplit(allowed)
+    except ValueError:
+        return False
+    plain = not (asked.query or asked.fragment or given.query or "::" in url or "\\" in unquote(asked.path))
+    steps, root = unquote(asked.path).split("/"), unquote(given.path).rstrip("/").split("/")
+    return (
+        plain
+        and (asked.scheme, asked.netloc) == (given.scheme, given.netloc)
+        and steps[: len(root)] == root
+        and not {".", ".."} & set(steps)
+    )
 
+
+class ServedRoots:
+    """Confine local paths to some folders, after symlinks are resolved, and addresses to what is below some.
+
+    No roots: no limit. No `urls`: no address, for the server may see hosts that its clients must not.
     `session` is the server's own folder, of what clients sent: files there may be named too.
     """
 
-    def __init__(self, roots: Iterable[Path] = (), session: Path | None = None) -> None:
+    def __init__(self, roots: Iterable[Path] = (), session: Path | None = None, urls: Iterable[str] = ()) -> None:
+        self._urls = tuple(urls)
         self._roots = tuple(root.resolve() for root in roots)
         self._allowed = (*self._roots, session.resolve()) if session is not None else self._roots
 
@@ -33,8 +54,11 @@ class ServedRoots:
     def resolve(self, path: str) -> str:
         """Return the path as it may be opened; DataError in one line if it may not."""
         if is_url(path):
-            if self._roots:
-                raise DataError(f"{path} is outside the served roots: remote stores are not served with --root")
+            if not any(_lies_below(path, url) for url in self._urls):
+                raise DataError(
+                    f"{path[:200]} is not served: whoever starts the server says what may be opened, "
+                    "napari-cuda serve --allow-url https://HOST/FOLDER"
+                )
             return path
         resolved, exists = _follow(path)
         self._confine(path, resolved, self._allowed)

@@ -1,4 +1,4 @@
-"""H264Encoder: pictures in, one H.264 access unit out for each, at once (libx264 through PyAV).
+"""H264Encoder: pictures in, one H.264 access unit out for each, at once (libavcodec through PyAV).
 
 The only module of the server that imports `av`. What was measured, and why these settings:
 docs/adr/0002-codec.md.
@@ -14,21 +14,20 @@ from typing import cast
 import av
 import numpy as np
 import numpy.typing as npt
+from av.codec.codec import UnknownCodecError
 from av.error import FFmpegError
 from av.video.frame import PictureType
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation, VideoReformatter
 
+from napari_cuda.bitstream.sps import sps_of
 from napari_cuda.protocol.errors import StreamError
+from napari_cuda.server.encode.backends import BACKENDS, DEFAULT_PRESET, SOFTWARE, Backend, Wanted
 
 DEFAULT_BIT_RATE = 20_000_000
-DEFAULT_PRESET = "ultrafast"
-PROBED_ENCODERS = ("h264_nvenc", "h264_videotoolbox", "h264_qsv", "h264_amf", "h264_v4l2m2m", "libx264")
-"""In order of preference."""
 
-_CHROMA_OFFSET = -8
-"""Steps by which colour is quantised more finely than x264 would: docs/adr/0002-codec.md."""
 _FINEST_QUANTISER = 16
 """Below this the eye gains nothing and a constant bit rate would be spent on noise: 45 dB and up."""
+_PROBED_SIZE = (640, 480)
 _BT709_MATRIX = 1  # AVCOL_SPC_BT709; `Colorspace` counts in swscale's numbers, which differ
 
 
@@ -44,7 +43,7 @@ class AccessUnit:
 
 @dataclass(frozen=True, slots=True)
 class EncoderProbe:
-    """Whether an encoder opens on this machine, and if not, why."""
+    """Whether an encoder does what is needed on this machine, and if not, why."""
 
     name: str
     usable: bool
@@ -61,13 +60,14 @@ class H264Encoder:
     """Encodes the pictures of one viewer's stream. Owner: that stream's encoder thread.
 
     1 in → 1 out, no B frames, no lookahead, an IDR first and then only on request. BT.709, full
-    range, 4:2:0, signalled in the bitstream. No frame exceeds one frame's share of `bit_rate`
-    (VBV), not even an IDR, so that none of them can stall the link.
+    range, signalled in the bitstream; 4:2:0, or 4:4:4 if `full_color` and the backend can. No frame
+    exceeds one frame's share of `bit_rate` (VBV), not even an IDR, so that none of them can stall
+    the link.
 
     `canvas_size` is (width, height) in pixels; `frame_rate` the rate that `bit_rate` (bit/s, also
     the ceiling for `steer`) is shared out for: x264 does not look at the pictures' real times.
-    `preset` 'ultrafast' or 'superfast'; with `threads` > 1 a frame is cut in that many slices,
-    still without delay. The GIL is not held while converting or encoding. Raises StreamError.
+    `preset` 'ultrafast' or 'superfast' (x264 only); with `threads` > 1 a frame is cut in that many
+    slices, still without delay. The GIL is not held while converting or encoding. Raises StreamError.
     """
 
     def __init__(
@@ -78,29 +78,38 @@ class H264Encoder:
         bit_rate: int = DEFAULT_BIT_RATE,
         preset: str = DEFAULT_PRESET,
         threads: int = 1,
+        full_color: bool = False,
+        backend: Backend = BACKENDS[SOFTWARE],
     ) -> None:
         self.canvas_size = canvas_size
         self.coded_size = coded_size_for(canvas_size)
+        wanted = Wanted(self.coded_size, frame_rate, bit_rate, preset, threads, full_color)
+        self._pixel_format = backend.format_for(wanted)
+        self._planar_format = "yuv444p" if self._pixel_format == "yuv444p" else "yuv420p"
         self._ceiling = bit_rate
         self._pictures = 0
         self._reformatter = VideoReformatter()
+        self._coarsener = VideoReformatter()  # each keeps what it works with for one pair of sizes
         self._context: av.VideoCodecContext | None = None
         try:
-            self._context = self._open(frame_rate, preset, threads)
+            self._context = _open(backend, wanted)
         except (FFmpegError, ValueError, OverflowError) as error:
             width, height = self.coded_size
-            raise StreamError(f"cannot open libx264 for {width}x{height} at {bit_rate} bit/s: {error}") from error
+            raise StreamError(
+                f"cannot open {backend.codec} for {width}x{height} at {bit_rate} bit/s: {_reason(error)}"
+            ) from error
 
-    def encode(self, rgba: npt.NDArray[np.uint8], *, keyframe: bool = False) -> AccessUnit:
+    def encode(self, rgba: npt.NDArray[np.uint8], *, keyframe: bool = False, scale: float = 1.0) -> AccessUnit:
         """Return the access unit of one picture; an IDR if `keyframe`, and always the first time.
 
         `rgba` is (h, w, 4) uint8, top row first, rows may be padded; alpha is ignored. A picture of
-        another size than the canvas (reduced detail) is scaled to it by the colour conversion.
+        another size than the canvas (reduced detail) is scaled to it by the colour conversion. With a
+        `scale` below 1 it loses what only so many pixels less would show; its size stays.
         """
         context = self._opened()
         started_s = time.perf_counter()
         try:
-            picture = self._convert(rgba)
+            picture = self._convert(rgba, scale)
             picture.pts = self._pictures
             if keyframe:
                 picture.pict_type = PictureType.I
@@ -115,7 +124,10 @@ class H264Encoder:
         return AccessUnit(data, packets[0].is_keyframe, converted_s - started_s, time.perf_counter() - converted_s)
 
     def steer(self, bit_rate: int) -> None:
-        """Aim at `bit_rate` bit/s (at most what it was opened with) from the next picture on; no IDR."""
+        """Aim at `bit_rate` bit/s (at most what it was opened with) from the next picture on; no IDR.
+
+        An encoder that does not steer goes on as before.
+        """
         self._opened().bit_rate = min(bit_rate, self._ceiling)
 
     def close(self) -> None:
@@ -127,83 +139,101 @@ class H264Encoder:
             raise StreamError("the encoder is closed")
         return self._context
 
-    def _open(self, frame_rate: float, preset: str, threads: int) -> av.VideoCodecContext:
-        context = _context_for("libx264", self.coded_size)
-        rate = Fraction(frame_rate).limit_denominator(1000)
-        context.framerate = rate
-        context.time_base = 1 / rate
-        context.bit_rate = self._ceiling
-        context.qmin = _FINEST_QUANTISER
-        context.color_range = ColorRange.JPEG
-        context.colorspace = _BT709_MATRIX
-        context.color_primaries = ColorPrimaries.BT709
-        context.color_trc = ColorTrc.BT709
-        context.thread_count = threads
-        context.options = {
-            "preset": preset,
-            "tune": "zerolatency",
-            # Both are needed for `steer`: x264 takes a new bit rate only in ABR with VBV.
-            "maxrate": str(self._ceiling),
-            "bufsize": str(max(1, int(self._ceiling / frame_rate))),
-            # No scene cut detection: an IDR comes on request only.
-            # Chroma finer than x264's default: a step of its quantiser is nearly two of red or blue.
-            "x264-params": f"keyint=infinite:scenecut=0:chroma-qp-offset={_CHROMA_OFFSET}",
-        }
-        context.open()
-        return context
-
-    def _convert(self, rgba: npt.NDArray[np.uint8]) -> av.VideoFrame:
+    def _convert(self, rgba: npt.NDArray[np.uint8], scale: float) -> av.VideoFrame:
         width, height = self.canvas_size
         # from_numpy_buffer refers to the array; from_ndarray would copy it and hold the GIL.
+        picture = av.VideoFrame.from_numpy_buffer(rgba, "rgba")
+        if scale < 1:
+            picture = self._coarsener.reformat(
+                picture,
+                width=max(1, round(scale * picture.width)),
+                height=max(1, round(scale * picture.height)),
+                format="rgba",
+                interpolation=Interpolation.AREA,
+                threads=1,
+            )
         picture = self._reformatter.reformat(
-            av.VideoFrame.from_numpy_buffer(rgba, "rgba"),
+            picture,
             width=width,
             height=height,
-            format="yuv420p",
+            format=self._planar_format,
             src_color_range=ColorRange.JPEG,
             dst_color_range=ColorRange.JPEG,
             dst_colorspace=Colorspace.ITU709,
             interpolation=Interpolation.AREA,
             threads=1,  # more were no faster
         )
-        return picture if self.canvas_size == self.coded_size else self._padded(picture)
+        if self.canvas_size != self.coded_size:
+            picture = self._padded(picture)
+        # The same samples, in the order in which some hardware takes them.
+        return (
+            picture
+            if self._pixel_format == self._planar_format
+            else self._reformatter.reformat(picture, format=self._pixel_format)
+        )
 
     def _padded(self, picture: av.VideoFrame) -> av.VideoFrame:
         """Return the picture with its last column or row repeated: scaling it would move every pixel."""
         coded_width, coded_height = self.coded_size
-        padded = av.VideoFrame(coded_width, coded_height, "yuv420p")
+        padded = av.VideoFrame(coded_width, coded_height, self._planar_format)
         for source, target in zip(picture.planes, padded.planes, strict=True):
             samples, room = _samples(source), _samples(target)
             height, width = samples.shape
             room[:height, :width] = samples
-            # Only luma lacks anything: the chroma of an odd size is already rounded up.
+            # Of 4:2:0 only luma lacks anything: the chroma of an odd size is already rounded up.
             room[:height, width:] = samples[:, -1:]
             room[height:] = room[height - 1]
         return padded
 
 
+def probe(backend: Backend) -> EncoderProbe:
+    """Encode two pictures. A listed encoder may lack its driver, and one that opens may hold pictures back."""
+    width, height = _PROBED_SIZE
+    picture = np.full((height, width, 4), 128, np.uint8)
+    try:
+        encoder = H264Encoder(_PROBED_SIZE, frame_rate=30, bit_rate=4_000_000, backend=backend)
+        units = [encoder.encode(picture) for _ in range(2)]
+        encoder.close()
+        sps = sps_of(units[0].data)
+    except StreamError as error:
+        return EncoderProbe(backend.codec, usable=False, reason=str(error))
+    if sps is None or not units[0].keyframe:
+        return EncoderProbe(backend.codec, usable=False, reason="the stream does not begin with its parameter sets")
+    if (sps.matrix_coefficients, sps.full_range) != (_BT709_MATRIX, True):
+        return EncoderProbe(backend.codec, usable=False, reason="the stream does not say what its colours are")
+    return EncoderProbe(backend.codec, usable=True)
+
+
 def probe_encoders() -> list[EncoderProbe]:
-    """Open every H.264 encoder we know and say which work. A listed encoder may still lack its driver."""
-    probes = []
-    for name in PROBED_ENCODERS:
-        try:
-            _context_for(name, (640, 480)).open()
-        except (FFmpegError, ValueError) as error:
-            probes.append(EncoderProbe(name, usable=False, reason=str(error)))
-        else:
-            probes.append(EncoderProbe(name, usable=True))
-    return probes
+    """Try every H.264 encoder we know and say which work, in order of preference."""
+    return [probe(backend) for backend in BACKENDS.values()]
 
 
-def _context_for(name: str, coded_size: tuple[int, int]) -> av.VideoCodecContext:
-    context = av.CodecContext.create(name, "w")
+def _open(backend: Backend, wanted: Wanted) -> av.VideoCodecContext:
+    context = av.CodecContext.create(backend.codec, "w")
     if not isinstance(context, av.VideoCodecContext):
-        raise ValueError(f"{name} is not a video encoder")
-    context.width, context.height = coded_size
-    context.pix_fmt = "yuv420p"
-    context.framerate = Fraction(30)
-    context.time_base = Fraction(1, 30)
+        raise ValueError(f"{backend.codec} is not a video encoder")
+    rate = Fraction(wanted.frame_rate).limit_denominator(1000)
+    context.width, context.height = wanted.coded_size
+    context.pix_fmt = backend.format_for(wanted)
+    context.framerate = rate
+    context.time_base = 1 / rate
+    context.bit_rate = wanted.bit_rate
+    context.qmin = _FINEST_QUANTISER
+    context.color_range = ColorRange.JPEG
+    context.colorspace = _BT709_MATRIX
+    context.color_primaries = ColorPrimaries.BT709
+    context.color_trc = ColorTrc.BT709
+    context.thread_count = wanted.threads
+    context.options = backend.options(wanted)
+    context.open()
     return context
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnknownCodecError):
+        return "this build of PyAV does not have it"
+    return (error.strerror if isinstance(error, FFmpegError) else "") or str(error)
 
 
 def _samples(plane: av.video.plane.VideoPlane) -> npt.NDArray[np.uint8]:

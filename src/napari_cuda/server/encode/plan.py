@@ -17,12 +17,16 @@ class Job(enum.Enum):
     UNCHANGED = "unchanged"
 
 
+MOST_REFINING = 10
+"""Pictures of the same, better and better, before the exact one; x264 has little left to improve by then."""
+
+
 class StreamPlan:
     """What one viewer has been sent, and so what it needs. Pure; the owner locks.
 
     A viewer without pixels gets a keyframe; a changed picture becomes a delta; the same
     picture of a newer revision costs a header only; a resting picture becomes exact once,
-    when nothing else is on the way.
+    in parts, which begin when nothing else is on the way. Another picture puts an end to them.
     """
 
     def __init__(self, viewer: str) -> None:
@@ -30,6 +34,8 @@ class StreamPlan:
         self._keyframe_needed = True
         self._picture: tuple[int, tuple[int, int]] | None = None
         self._exact: tuple[int, tuple[int, int]] | None = None
+        self._becoming_exact: tuple[int, tuple[int, int]] | None = None
+        self._refined = 0
         self._told: tuple[int, int, CameraPose, bool] | None = None
 
     @property
@@ -42,26 +48,50 @@ class StreamPlan:
         self._keyframe_needed = True
         self._exact = None
 
-    def next(self, frame: RenderedFrame | None, *, room: bool, empty: bool) -> Job | None:
-        """Return what to do with the newest frame now, or None."""
-        if frame is None or not room:
+    def next(
+        self, frame: RenderedFrame | None, *, room: bool, empty: bool, part_room: bool = True, refine: bool = False
+    ) -> Job | None:
+        """Return what to do with the newest frame now, or None.
+
+        There is `room` for a picture, `part_room` for a part of a still, or nothing under way (`empty`).
+        `refine`: a still takes long, and better video goes before it.
+        """
+        if frame is None:
             return None
-        picture = (frame.picture_hash, frame.canvas_size)
+        picture = (frame.picture_hash, frame.picture_size)
+        if not self._keyframe_needed and frame.at_rest and self._exact != picture and self._seen(frame):
+            if self._becoming_exact == picture:
+                return Job.STILL if part_room else None
+            if refine and self._refined < MOST_REFINING:
+                return Job.DELTA if room else None
+            return Job.STILL if empty else None
+        return self._next_picture(frame) if room else None
+
+    def _next_picture(self, frame: RenderedFrame) -> Job | None:
         if self._keyframe_needed:
             return Job.KEYFRAME
-        if frame.at_rest and self._exact != picture:
-            return Job.STILL if empty else None
-        if picture not in (self._picture, self._exact):
+        if (frame.picture_hash, frame.picture_size) not in (self._picture, self._exact):
             return Job.DELTA
         return Job.UNCHANGED if self._told != self._tell(frame) else None
 
-    def sent(self, job: Job, frame: RenderedFrame) -> None:
-        """Note that the packet for `frame` left."""
-        picture = (frame.picture_hash, frame.canvas_size)
+    def _seen(self, frame: RenderedFrame) -> bool:
+        """Return whether the viewer has seen what the frame shows, if not as well: the exact picture can be next."""
+        if (frame.picture_hash, frame.picture_size) in (self._picture, self._exact):
+            return True
+        told = self._told
+        return told is not None and (told[0], told[2]) == (frame.revision, frame.camera)
+
+    def sent(self, job: Job, frame: RenderedFrame, *, more: bool = False) -> None:
+        """Note that the packet for `frame` left; a still may have `more` parts, and shows nothing before the last."""
+        picture = (frame.picture_hash, frame.picture_size)
+        self._becoming_exact = picture if more else None
+        if more:
+            return
         self._told = self._tell(frame)
         if job is Job.KEYFRAME:
             self._keyframe_needed = False
         if job in (Job.KEYFRAME, Job.DELTA):
+            self._refined = self._refined + 1 if self._picture == picture else 0
             self._picture = picture
             self._exact = None
         elif job is Job.STILL:

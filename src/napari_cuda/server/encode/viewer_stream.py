@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
+from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.errors import StreamError
-from napari_cuda.protocol.packet import PacketFlag, PacketHeader, PacketKind, pack
-from napari_cuda.server.encode.h264 import H264Encoder, coded_size_for
+from napari_cuda.protocol.packet import HEADER_SIZE, PacketFlag, PacketHeader, PacketKind, pack
 from napari_cuda.server.encode.plan import Job, StreamPlan
-from napari_cuda.server.encode.still import encode_still
+from napari_cuda.server.encode.rate import Arrival, RateController
+from napari_cuda.server.encode.still import Stills
+from napari_cuda.server.encode.still_pace import StillPace
+from napari_cuda.server.encode.viewer_encoder import ViewerEncoder
 from napari_cuda.server.encode.window import AckWindow
 from napari_cuda.server.frames import RenderedFrame
 from napari_cuda.server.metrics import ServerMetrics
@@ -27,7 +32,7 @@ KEYFRAME_EVERY_S = 0.25
 
 
 class ViewerStream:
-    """One viewer's encoder, window and plan.
+    """One viewer's encoder, window, rate and plan.
 
     Owner: its encoder thread; `offer`, `ack`, `request_keyframe` and `wants_frame` come from
     the render and network threads under one lock. Holds at most one frame (the newest) and
@@ -37,9 +42,9 @@ class ViewerStream:
     def __init__(
         self,
         viewer: str,
+        encoder: ViewerEncoder,
+        rate: RateController,
         *,
-        frame_rate: float,
-        bit_rate: int,
         deliver: Callable[[bytes], None],
         on_room: Callable[[], None],
         on_failed: Callable[[str], None],
@@ -49,8 +54,6 @@ class ViewerStream:
         self.viewer = viewer
         self.overlays = overlays
         """Whether its pictures have the overlays in them that windows draw themselves."""
-        self._frame_rate = frame_rate
-        self._bit_rate = bit_rate
         self._deliver = deliver
         self._on_room = on_room
         self._on_failed = on_failed
@@ -60,7 +63,10 @@ class ViewerStream:
         self._fresh = False
         self._plan = StreamPlan(viewer)
         self._window = AckWindow()
-        self._encoder = _Encoder(frame_rate, bit_rate)
+        self._rate = rate
+        self._encoder = encoder
+        self._stills = Stills()
+        self._still_pace = StillPace()
         self._seq = 0
         self._keyframe_from_s = float("-inf")
         self._worker = Worker(
@@ -87,11 +93,24 @@ class ViewerStream:
         with self._changed:
             return self._window.room > int(self._fresh)
 
-    def ack(self, seq: int) -> None:
-        """Packet `seq` was presented."""
+    @property
+    def round_trip_s(self) -> float:
+        """What a packet takes to be shown and acknowledged, at best; 0 if it is not known yet."""
         with self._changed:
-            if not self._window.acked(seq, time.monotonic()):
+            return self._rate.round_trip_s
+
+    def ack(self, ack: m.PixelAck) -> None:
+        """A packet was presented, and all before it or never."""
+        now_s = time.monotonic()
+        told = Arrival(ack.received_us / 1e6, ack.held_us / 1e6) if ack.received_us else Arrival(now_s, 0.0)
+        with self._changed:
+            acknowledged = self._window.acked(ack.seq)
+            if not acknowledged:
                 return
+            self._rate.acked(acknowledged, told, now_s)
+            self._window.size = self._rate.window
+            parts = sum(packet.part for packet in acknowledged)
+            self._still_pace.acked(parts, self._rate.queue_s, self._rate.round_trip_s)
             self._changed.notify()
         self._on_room()
 
@@ -103,6 +122,15 @@ class ViewerStream:
             self._window.reset()
             self._changed.notify()
         self._on_room()
+
+    def quality(self) -> m.StreamQuality:
+        """Return how its pictures are coded now."""
+        with self._changed:
+            rate = self._rate
+            link_rate = int(rate.link_rate or 0)
+            return m.StreamQuality(
+                int(rate.bit_rate), link_rate, rate.window, round(1e3 * rate.queue_s, 1), self._encoder.coding
+            )
 
     # --- encoder thread -----------------------------------------------------------------
 
@@ -136,78 +164,85 @@ class ViewerStream:
             self._encoder.close()
 
     def _next_job(self) -> Job | None:
-        job = self._plan.next(self._newest, room=self._window.room > 0, empty=self._window.empty)
+        window, frame = self._window, self._newest
+        job = self._plan.next(
+            frame,
+            room=window.room > 0,
+            empty=window.empty,
+            part_room=window.parts_in_flight < self._still_pace.allowed,
+            refine=frame is not None and self._still_pace.refines(self._rate.link_rate, math.prod(frame.picture_size)),
+        )
         too_early = job is Job.KEYFRAME and time.monotonic() < self._keyframe_from_s
         return None if too_early else job
 
     def _send(self, job: Job, frame: RenderedFrame) -> None:
         began_s = time.monotonic()
-        kind, flags, payload, coded_size = self._make(job, frame)
+        made = self._make(job, frame)
+        flags = made.flags
         if frame.full_detail:
             flags |= PacketFlag.FULL_DETAIL
         if frame.at_rest:
             flags |= PacketFlag.AT_REST
         with self._changed:
             header = PacketHeader(
-                kind=kind,
+                kind=made.kind,
                 seq=self._seq,
                 epoch=self._encoder.epoch,
                 revision=frame.revision,
                 input_id=frame.input_ids.get(self.viewer, 0),
                 capture_time_us=frame.capture_time_us,
                 canvas_size=frame.canvas_size,
-                coded_size=coded_size,
+                coded_size=made.coded_size,
                 flags=flags,
                 picture_hash=frame.picture_hash,
                 camera=frame.camera,
+                part=made.part,
+                margin=frame.margin,
             )
-            self._window.sent(self._seq, time.monotonic())
-            self._plan.sent(job, frame)
+            now_s, size_bytes = time.monotonic(), HEADER_SIZE + len(made.payload)
+            self._window.sent(self._seq, size_bytes, now_s, part=job is Job.STILL)
+            if job is not Job.STILL:
+                self._still_pace.begin()
+            if made.kind is PacketKind.ACCESS_UNIT:
+                self._rate.sent(size_bytes, now_s, room=self._window.room)
+            self._plan.sent(job, frame, more=made.kind is PacketKind.STILL_PART)
             if job is Job.KEYFRAME:
-                self._keyframe_from_s = time.monotonic() + KEYFRAME_EVERY_S
+                self._keyframe_from_s = now_s + KEYFRAME_EVERY_S
             self._seq += 1
-        self._deliver(pack(header, payload))
+        self._deliver(pack(header, made.payload))
         self._metrics.observe(f"encode_{job.value}", time.monotonic() - began_s)
-        self._metrics.count("pixel_bytes", len(payload))
+        self._metrics.count("pixel_bytes", len(made.payload))
         self._metrics.count("pixel_packets")
 
-    def _make(self, job: Job, frame: RenderedFrame) -> tuple[PacketKind, PacketFlag, bytes, tuple[int, int]]:
-        if job is Job.UNCHANGED:
-            return PacketKind.UNCHANGED, PacketFlag.NONE, b"", frame.canvas_size
+    def _make(self, job: Job, frame: RenderedFrame) -> _Made:
         if job is Job.STILL:
-            return PacketKind.STILL, PacketFlag.NONE, encode_still(frame.buffer.rgba), frame.canvas_size
-        data, keyframe, coded_size = self._encoder.encode(frame, keyframe=job is Job.KEYFRAME)
-        flags = PacketFlag.KEYFRAME if keyframe else PacketFlag.NONE
-        return PacketKind.ACCESS_UNIT, flags, data, coded_size
+            with self._changed:
+                size_bytes = self._still_pace.part_size(self._rate.link_rate)
+            part = self._stills.next_part(frame, size_bytes)
+            kind = PacketKind.STILL if part.last else PacketKind.STILL_PART
+            return _Made(kind, part.data, frame.canvas_size, part=part.index)
+        self._stills.cancel()
+        if job is Job.UNCHANGED:
+            return _Made(PacketKind.UNCHANGED, b"", frame.canvas_size)
+        if job is Job.KEYFRAME:  # asked for by whoever lost something, it may be a still
+            self._stills.forget()
+        with self._changed:
+            budget, scale = self._rate.frame_bytes(frame.picture_size), self._rate.scale(frame.picture_size)
+        unit, coded_size = self._encoder.encode(frame, keyframe=job is Job.KEYFRAME, budget=budget, scale=scale)
+        flags = PacketFlag.KEYFRAME if unit.keyframe else PacketFlag.NONE
+        return _Made(PacketKind.ACCESS_UNIT, unit.data, coded_size, flags)
 
     def _wake(self) -> None:
         with self._changed:
             self._changed.notify_all()
 
 
-class _Encoder:
-    """The open H.264 context for the present canvas size. Each context is an epoch."""
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What a job became: a packet but for what the header says of the frame."""
 
-    def __init__(self, frame_rate: float, bit_rate: int) -> None:
-        self.epoch = 0
-        self._frame_rate = frame_rate
-        self._bit_rate = bit_rate
-        self._canvas_size: tuple[int, int] | None = None
-        self._context: H264Encoder | None = None
-
-    def encode(self, frame: RenderedFrame, *, keyframe: bool) -> tuple[bytes, bool, tuple[int, int]]:
-        """Return (access unit, is it an IDR, coded size)."""
-        if self._context is None or frame.canvas_size != self._canvas_size:
-            self.close()
-            self._context = H264Encoder(frame.canvas_size, frame_rate=self._frame_rate, bit_rate=self._bit_rate)
-            self._canvas_size = frame.canvas_size
-            self.epoch += 1
-            keyframe = True
-        unit = self._context.encode(frame.buffer.rgba, keyframe=keyframe)
-        return unit.data, unit.keyframe, coded_size_for(frame.canvas_size)
-
-    def close(self) -> None:
-        """Close the context; the next frame opens another."""
-        if self._context is not None:
-            self._context.close()
-            self._context = None
+    kind: PacketKind
+    payload: bytes
+    coded_size: tuple[int, int]
+    flags: PacketFlag = PacketFlag.NONE
+    part: int = 0

@@ -19,6 +19,7 @@ from napari_cuda.server.data.listing import list_folder
 from napari_cuda.server.data.opening import readers_of
 from napari_cuda.server.data.roots import ServedRoots
 from napari_cuda.server.data.saving import writers_of
+from napari_cuda.server.data.searching import search_below
 from napari_cuda.server.data.session_files import SessionFiles
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,11 @@ def file_routes(host: FileHost) -> list[Route]:
         query = request.query_params
         offset = _whole_number(query.get("offset", "0"))
         return await _answer(list_folder, host.roots, query.get("path", ""), query.get("search", "")[:200], offset)
+
+    async def search(request: Request) -> Response:
+        query = request.query_params
+        wanted, after = query.get("search", "")[:200], query.get("after", "")[:4096]
+        return await _answer(search_below, host.roots, query.get("path", ""), wanted, after)
 
     async def readers(request: Request) -> Response:
         path = request.query_params.get("path", "")
@@ -71,6 +77,7 @@ def file_routes(host: FileHost) -> list[Route]:
 
     return [
         Route("/files", listing),
+        Route("/files/search", search),
         Route("/files/readers", readers),
         Route("/files/writers", writers),
         Route("/uploads", begin, methods=["POST"]),

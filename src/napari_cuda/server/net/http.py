@@ -13,6 +13,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
+from napari_cuda.protocol.messages import Role
 from napari_cuda.server import auth
 from napari_cuda.server.config import ServerConfig
 from napari_cuda.server.net.files import FileHost, file_routes
@@ -61,7 +62,7 @@ def build(host: HttpHost) -> ASGIApp:
 
     async def state(socket: WebSocket) -> None:
         await socket.accept()
-        await StateSocket(socket, host.session).run()
+        await StateSocket(socket, host.session, socket.state.role).run()
 
     async def pixel_socket(socket: WebSocket) -> None:
         viewer = viewers.get(socket.query_params.get("viewer", ""))
@@ -70,8 +71,9 @@ def build(host: HttpHost) -> ASGIApp:
             await socket.send_denial_response(_refusal(refused))
             return
         await socket.accept()
-        overlays = socket.query_params.get("overlays") == "1"
-        pixels = PixelSocket(socket, viewer.name, host.door, overlays=overlays)
+        asked = socket.query_params
+        overlays, full_color = asked.get("overlays") == "1", asked.get("color") == "full"
+        pixels = PixelSocket(socket, viewer.name, host.door, overlays=overlays, full_color=full_color)
         pixel_sockets.add(pixels)
         try:
             await pixels.run(host.show, viewer)
@@ -89,7 +91,7 @@ def build(host: HttpHost) -> ASGIApp:
 
 
 class _Gate:
-    """Token and origin, checked before anything else sees the request."""
+    """Origin, token and what its role may ask for, checked before anything else sees the request."""
 
     def __init__(self, app: ASGIApp, config: ServerConfig) -> None:
         self._app = app
@@ -98,13 +100,18 @@ class _Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket") and scope["path"] not in OPEN_PATHS:
             connection = HTTPConnection(scope)
-            refused = auth.check_origin(connection.headers, self._config.allowed_origins) or auth.check_token(
-                self._config.token, connection.headers, connection.query_params
-            )
-            if refused is not None:
-                await _refuse(refused, scope, receive, send)
+            admitted = self._admit(connection, scope["path"])
+            if isinstance(admitted, auth.Refused):
+                await _refuse(admitted, scope, receive, send)
                 return
+            connection.state.role = admitted
         await self._app(scope, receive, send)
+
+    def _admit(self, connection: HTTPConnection, path: str) -> Role | auth.Refused:
+        tokens: dict[Role, str] = {"control": self._config.token, "view": self._config.view_token}
+        foreign = auth.check_origin(connection.headers, self._config.allowed_origins)
+        role = foreign or auth.role_of(tokens, connection.headers, connection.query_params)
+        return role if isinstance(role, auth.Refused) else auth.check_path(role, path) or role
 
 
 async def _refuse(refused: auth.Refused, scope: Scope, receive: Receive, send: Send) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import threading
 from typing import Any
@@ -19,6 +20,12 @@ from napari_cuda.worker import Worker
 MOST_CONNECTIONS = 256
 """Open at a time, before anyone shows a token: far more than a session has viewers, far fewer than a process
 may have files."""
+
+_LOW_DELAY: tuple[tuple[str, int | bytes], ...] = (
+    ("TCP_NODELAY", 1),
+    ("TCP_NOTSENT_LOWAT", 131_072),  # two or three pictures: the encoder waits for acks, not for the socket
+    ("TCP_CONGESTION", b"bbr"),
+)
 
 REQUEST_WITHIN_S = 10.0
 """A connection that has asked for nothing by then is closed."""
@@ -67,6 +74,7 @@ def bind(config: ServerConfig) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        prefer_low_delay(listener)
         listener.bind((config.host, config.port))
         listener.listen(64)
     except OSError as error:
@@ -76,6 +84,19 @@ def bind(config: ServerConfig) -> socket.socket:
             "Choose another with --port (0: any free port)"
         ) from None
     return listener
+
+
+def prefer_low_delay(listener: socket.socket) -> None:
+    """Ask of the kernel for all connections of a listening socket what keeps queues short; what it lacks it lacks.
+
+    They inherit it: packets go out at once, at most so much waits unsent, and BBR, where there is it, does not
+    fill the buffers of the way before it slows down.
+    """
+    for name, value in _LOW_DELAY:
+        option = getattr(socket, name, None)
+        if option is not None:
+            with contextlib.suppress(OSError):  # no such algorithm here, or not for us
+                listener.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 class Listener:

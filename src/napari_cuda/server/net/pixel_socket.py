@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
+import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -20,8 +22,12 @@ log = logging.getLogger(__name__)
 AWAITED_S = 10.0
 """A viewer that comes back opens both sockets at once: so long the pixels wait for its session."""
 
-MOST_WAITING = 32
-"""Packets for a socket that nobody reads; the ack window allows eight at most, each keyframe request as many more."""
+MOST_WAITING = 96
+"""Packets for a socket that nobody reads: the ack window allows 24 at most, each keyframe request as many more."""
+
+
+TOLD_EVERY_S = 1.0
+"""So often a viewer hears how its pictures are coded."""
 
 
 class PixelStream(Protocol):
@@ -34,20 +40,29 @@ class PixelStream(Protocol):
     def stop(self) -> None:
         """End it."""
 
-    def ack(self, seq: int) -> None:
-        """Packet `seq` was presented."""
+    def ack(self, ack: m.PixelAck) -> None:
+        """A packet was presented."""
 
     def request_keyframe(self) -> None:
         """The viewer's decoder needs an IDR."""
+
+    def quality(self) -> m.StreamQuality:
+        """Return how its pictures are coded now."""
 
 
 class StreamDoor(Protocol):
     """Opens and closes streams."""
 
     def open(
-        self, viewer: str, deliver: Callable[[bytes], None], on_failed: Callable[[str], None], *, overlays: bool
+        self,
+        viewer: str,
+        deliver: Callable[[bytes], None],
+        on_failed: Callable[[str], None],
+        *,
+        overlays: bool,
+        full_color: bool,
     ) -> PixelStream:
-        """Start the stream of a viewer, with the overlays in its pictures or without."""
+        """Start the stream of a viewer: with the overlays in its pictures or without, and in 4:4:4 if it can be."""
 
     def close(self, stream: PixelStream) -> None:
         """End a stream. May block for a moment: not for the event loop."""
@@ -60,10 +75,13 @@ class PixelSocket:
     encoder makes no packet while the window is full.
     """
 
-    def __init__(self, socket: WebSocket, viewer: str, door: StreamDoor, *, overlays: bool) -> None:
+    def __init__(
+        self, socket: WebSocket, viewer: str, door: StreamDoor, *, overlays: bool, full_color: bool = False
+    ) -> None:
         self._socket = socket
         self._viewer = viewer
         self._overlays = overlays
+        self._full_color = full_color
         self._door = door
         self._packets: asyncio.Queue[bytes] = asyncio.Queue()
         self._ended = asyncio.Event()
@@ -94,11 +112,11 @@ class PixelSocket:
         def failed(reason: str) -> None:
             post(loop, self._end, f"the stream failed: {reason}")
 
-        stream = self._door.open(self._viewer, deliver, failed, overlays=self._overlays)
+        stream = self._door.open(self._viewer, deliver, failed, overlays=self._overlays, full_color=self._full_color)
         show()
         try:
             await run_until_first_ends(
-                "a pixel socket", self._read(stream), self._write(), until(self._ended), until(over)
+                "a pixel socket", self._read(stream, viewer), self._write(), until(self._ended), until(over)
             )
             if self._reason:
                 log.warning("viewer %s: pixel socket closed: %s", self._viewer, self._reason)
@@ -118,7 +136,8 @@ class PixelSocket:
             return
         self._packets.put_nowait(packet)
 
-    async def _read(self, stream: PixelStream) -> None:
+    async def _read(self, stream: PixelStream, viewer: Viewer) -> None:
+        told_s = -math.inf
         while True:
             try:
                 text = await self._socket.receive_text()
@@ -130,7 +149,10 @@ class PixelSocket:
                 self._end(f"{error.code}: {error}")
                 return
             if isinstance(message, m.PixelAck):
-                stream.ack(message.seq)
+                stream.ack(message)
+                if (now_s := time.monotonic()) - told_s >= TOLD_EVERY_S and viewer.seat is not None:
+                    told_s = now_s
+                    viewer.seat.tell(stream.quality())
             else:
                 stream.request_keyframe()
 

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from napari_cuda.protocol import messages as m
+from napari_cuda.protocol.roles import permits, refusal
 from napari_cuda.protocol.session import PING_INTERVAL_S, ServerSession, SessionClosed
 from napari_cuda.server.log_ring import LogRing
 from napari_cuda.server.net.endings import CLOSING_S, close, run_until_first_ends
-from napari_cuda.server.net.viewers import Seat, Viewer, Viewers
+from napari_cuda.server.net.viewers import MOST_REFUSALS, Seat, Viewer, Viewers
 
 log = logging.getLogger(__name__)
 
@@ -44,9 +45,10 @@ class SessionHost:
 class StateSocket:
     """One viewer's state channel from accept to close."""
 
-    def __init__(self, socket: WebSocket, host: SessionHost) -> None:
+    def __init__(self, socket: WebSocket, host: SessionHost, role: m.Role) -> None:
         self._socket = socket
         self._host = host
+        self._role = role
         self._session = ServerSession(time.monotonic())
         self._viewer: Viewer | None = None
         self._news = asyncio.Event()
@@ -55,6 +57,8 @@ class StateSocket:
         """The viewer will not come back."""
         self._log_asked: m.LogQuery | None = None
         """Latest wins: who asks faster than it reads must not fill the memory."""
+        self._refused: m.Ack | m.Error | None = None
+        """What is to be said to who may only look, and did more. One answer for all that waits, for the same reason."""
 
     async def run(self) -> None:
         """Serve the socket until either side ends it."""
@@ -87,6 +91,9 @@ class StateSocket:
                 # From here and not by the render thread: one looks into the log when that hangs.
                 self._log_asked = None
                 self._session.send(m.LogLines(*self._host.log.since(asked.after)))
+            if (refused := self._refused) is not None:
+                self._refused = None
+                self._session.send(refused)
             await self._flush()
             while (message := self._seat.outbox.take()) is not None:
                 self._session.send(message)
@@ -122,6 +129,8 @@ class StateSocket:
     async def _on_event(self, event: object) -> None:
         if isinstance(event, m.Hello):
             self._welcome(event)
+        elif isinstance(event, m.Intent | m.Query) and not permits(self._role, event):
+            self._refuse(event)
         elif isinstance(event, m.Intent) and self._viewer is not None:
             await self._take(self._viewer, event)
         elif isinstance(event, m.LogQuery):
@@ -139,11 +148,17 @@ class StateSocket:
         self._session.accept(
             m.Welcome(
                 m.PROTOCOL_VERSION, self._host.session, viewer.name, self._host.server, PING_INTERVAL_S,
-                viewer.resume_token, viewer.taken, self._host.host, self._host.title,
+                viewer.resume_token, viewer.taken, self._host.host, self._host.title, self._role,
             )
         )  # fmt: skip
         log.info("viewer %s %s: %s", viewer.name, "came back" if resumed else "joined", hello.client[:200])
         self._host.join(viewer.name, hello.resume_revision if resumed else 0)
+
+    def _refuse(self, message: m.Intent | m.Query) -> None:
+        answer, waiting = refusal(message), self._refused
+        if isinstance(answer, m.Ack) and isinstance(waiting, m.Ack):
+            answer = m.Ack(answer.intent, 0, [*waiting.refused, *answer.refused][-MOST_REFUSALS:])
+        self._refused = answer
 
     async def _take(self, viewer: Viewer, intent: m.Intent) -> None:
         await viewer.room.wait()

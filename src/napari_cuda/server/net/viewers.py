@@ -46,6 +46,12 @@ class Seat:
         self._pixels_over = asyncio.Event()
         return self._pixels_over
 
+    def tell(self, news: m.ServerMessage) -> None:
+        """Say something that the next of its kind replaces, to a viewer that has had the scene."""
+        if self.greeted:
+            self.outbox.renew(news)
+            self.news.set()
+
     def lose(self, reason: str) -> None:
         """Have the connection ended."""
         self.lost = reason
@@ -157,7 +163,7 @@ class Viewers:
     def add(self, seat: Seat) -> Viewer:
         """Welcome a new viewer."""
         self._forget_the_long_gone()
-        viewer = Viewer(f"V{secrets.token_hex(4)}", seat)
+        viewer = Viewer(f"V{secrets.token_hex(8)}", seat)
         self._viewers[viewer.name] = viewer
         return viewer
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
 
 from napari.layers import Layer
 
 from napari_cuda.protocol import commands as c
 from napari_cuda.protocol.errors import CommandError
-from napari_cuda.server.data.jobs import Finish, Job
+from napari_cuda.server.data.chunks import Chunks
+from napari_cuda.server.data.jobs import Finish, Job, Steps
 from napari_cuda.server.data.opening import OpenRequest, read_layers
 from napari_cuda.server.data.roots import ServedRoots
 from napari_cuda.server.data.saving import check_target, write_layers, write_one_file
@@ -18,10 +19,15 @@ from napari_cuda.server.data.session_files import SessionFiles
 from napari_cuda.server.render.commands import CommandContext, Commands
 from napari_cuda.server.render.scene_bridge import SceneBridge
 
+TURN_S = 0.05
+"""Layers are added for so long, then others have a turn: thousands of them take a while."""
 
-def register_data_commands(commands: Commands, bridge: SceneBridge, roots: ServedRoots, files: SessionFiles) -> None:
+
+def register_data_commands(
+    commands: Commands, bridge: SceneBridge, roots: ServedRoots, files: SessionFiles, chunks: Chunks | None = None
+) -> None:
     """Register what this module carries out."""
-    data = _DataCommands(bridge, roots, files)
+    data = _DataCommands(bridge, roots, files, chunks)
     commands.register("data.open", data.open)
     commands.register("data.save", data.save)
     commands.register("data.export", data.export)
@@ -35,6 +41,7 @@ class _DataCommands:
     bridge: SceneBridge
     roots: ServedRoots
     files: SessionFiles
+    chunks: Chunks | None
 
     def open(self, context: CommandContext, args: c.OpenData) -> None:
         request = OpenRequest(args.paths, args.stack, args.plugin, args.layer_type)
@@ -42,15 +49,20 @@ class _DataCommands:
         def work(job: Job) -> Finish:
             layers: list[Layer] = []
             if request.stack:
-                layers = read_layers(request, self.roots)
+                layers = read_layers(request, self.roots, self.chunks)
             else:
                 for index, path in enumerate(args.paths):
                     if index:
                         job.progress(index / len(args.paths))
-                    layers += read_layers(OpenRequest([path], False, args.plugin, args.layer_type), self.roots)
+                    one = OpenRequest([path], False, args.plugin, args.layer_type)
+                    layers += read_layers(one, self.roots, self.chunks)
 
-            def add() -> dict[str, Any]:
-                for layer in layers:
+            def add() -> Steps:
+                turn_ends_s = time.monotonic() + TURN_S
+                for index, layer in enumerate(layers):
+                    if time.monotonic() > turn_ends_s:
+                        yield index / len(layers)
+                        turn_ends_s = time.monotonic() + TURN_S
                     context.model.add_layer(layer)
                 return {"layers": [self.bridge.layer_id(layer) for layer in layers]}
 

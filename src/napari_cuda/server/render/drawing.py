@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 from napari_cuda.protocol.digest import picture_hash
-from napari_cuda.server.frames import BufferPool, Overlaid, RenderedFrame
+from napari_cuda.server.frames import BufferPool, Overlaid, PixelBuffer, RenderedFrame
 from napari_cuda.server.metrics import ServerMetrics
-from napari_cuda.server.render.detail import DetailController
+from napari_cuda.server.render.bands import Bands
+from napari_cuda.server.render.detail import Detail, DetailController
 from napari_cuda.server.render.napari_adapter import HeadlessCanvas
 from napari_cuda.view import Rendering
 
@@ -25,36 +27,67 @@ class Drawing:
         self._metrics = metrics
         self._detail = DetailController(reduces=reduce_detail)
         self._pool = BufferPool()
+        self._bands: Bands | None = None
+        self._bands_began_s = 0.0
         rendering.events.connect(self._on_rendering)
 
-    def frame(self, revision: int, input_ids: Mapping[str, int], *, moving: bool, overlays: bool) -> RenderedFrame:
-        """Draw a frame, with a second picture of it for those who draw no `overlays` if there are any."""
-        canvas = self._canvas
+    def moving(self, revision: int, input_ids: Mapping[str, int], *, overlays: bool, margin: int = 0) -> RenderedFrame:
+        """Draw a frame of what moves, with a second picture of it for those who draw no `overlays` if there are any.
+
+        It shows `margin` pixels around the canvas, where these overlays have no place: not both.
+        """
+        self._bands = None  # of a picture that is no more
         began_s = time.monotonic()
-        volume = canvas.has_volume()
-        detail = self._detail.choose(moving=moving, volume=volume)
-        canvas.set_detail(detail.scale, detail.volume_step, detail.nearest)
-        camera = canvas.camera_pose()
-        size_px = canvas.physical_size_px
-        buffer = self._pool.acquire(*size_px)
-        canvas.draw_into(buffer.rgba)
+        volume = self._canvas.has_volume()
+        detail, full = (self._detail.choose(moving=moving, volume=volume) for moving in (True, False))
+        self._set_detail(detail)
+        with self._canvas.enlarged(margin):
+            buffer = self._pool.acquire(*self._canvas.physical_size_px)
+            self._canvas.draw_into(buffer.rgba)
         draw_s = time.monotonic() - began_s
         self._metrics.observe("render", draw_s)
         if volume:
             self._detail.observe(detail, draw_s)
+        frame = self._frame(buffer, began_s, revision, input_ids, overlays=overlays)
+        return replace(frame, full_detail=detail == full, margin=margin)
+
+    def resting(self, revision: int, input_ids: Mapping[str, int], *, overlays: bool) -> RenderedFrame | None:
+        """Draw a band of the frame of what rests, in full detail: None, or with the last of them the frame.
+
+        To be called until it returns one, unless something changes: `moving` gives up what was drawn.
+        """
+        began_s = time.monotonic()
+        if self._bands is None:
+            self._set_detail(self._detail.choose(moving=False, volume=self._canvas.has_volume()))
+            self._bands, self._bands_began_s = Bands(self._canvas.physical_size_px[1]), began_s
+        self._canvas.draw_rows(*self._bands.next())
+        band_s = time.monotonic() - began_s
+        self._metrics.observe("render_band", band_s)
+        self._bands.drawn(band_s)
+        if not self._bands.done:
+            return None
+        self._bands = None
+        buffer = self._pool.acquire(*self._canvas.physical_size_px)
+        self._canvas.read_into(buffer.rgba)
+        return self._frame(buffer, self._bands_began_s, revision, input_ids, overlays=overlays)
+
+    def _frame(
+        self, buffer: PixelBuffer, began_s: float, revision: int, input_ids: Mapping[str, int], *, overlays: bool
+    ) -> RenderedFrame:
+        """Return the frame of what was drawn last and read into `buffer`."""
         overlaid = None
-        if overlays and canvas.has_overlays:
-            over = self._pool.acquire(*size_px)
-            canvas.draw_overlays_into(over.rgba)
+        if overlays and self._canvas.has_overlays:
+            over = self._pool.acquire(*self._canvas.physical_size_px)
+            self._canvas.draw_overlays_into(over.rgba)
             overlaid = Overlaid(over, picture_hash(over.rgba))
         return RenderedFrame(
             buffer=buffer,
-            canvas_size=canvas.size_px,
+            canvas_size=self._canvas.size_px,
             revision=revision,
-            camera=camera,
+            camera=self._canvas.camera_pose(),
             capture_time_us=int(began_s * 1e6),
             picture_hash=picture_hash(buffer.rgba),
-            full_detail=detail == self._detail.choose(moving=False, volume=volume),
+            sharp_color=self._canvas.has_sharp_color(),
             input_ids=input_ids,
             overlaid=overlaid,
         )
@@ -62,6 +95,9 @@ class Drawing:
     def lacks_overlays(self, frame: RenderedFrame) -> bool:
         """Return whether there are overlays, and `frame` was drawn for windows only."""
         return frame.overlaid is None and self._canvas.has_overlays
+
+    def _set_detail(self, detail: Detail) -> None:
+        self._canvas.set_detail(detail.scale, detail.volume_step, detail.nearest)
 
     def _on_rendering(self) -> None:
         self._detail.quality = self._rendering.quality

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Protocol
 
 from msgspec.structs import replace
 
 from napari_cuda.protocol import messages as m
+from napari_cuda.protocol.errors import CommandError
+from napari_cuda.server.render.refusals import REFUSALS, first_line
+
+log = logging.getLogger(__name__)
 
 LONGEST_WAIT_S = 2.0
 """A tool must not act on the slice before the one that the user sees; a stuck reader must not stop the session."""
@@ -26,6 +31,16 @@ class ToolCanvas(Protocol):
         """Return once the active layer shows the slice that it was last asked for."""
 
 
+class Tools(Protocol):
+    """What the replay needs of napari's tools."""
+
+    def begin(self) -> None:
+        """A hand comes down. CommandError if the tool can do nothing here."""
+
+    def take_back(self) -> None:
+        """Undo what a tool began, and failed at."""
+
+
 class InputReplay:
     """Hand the viewers' pointer events to napari's tools, one hand at a time. Owner: render thread.
 
@@ -33,8 +48,9 @@ class InputReplay:
     the presses of others are refused, and what else their pointers do means nothing.
     """
 
-    def __init__(self, canvas: ToolCanvas) -> None:
+    def __init__(self, canvas: ToolCanvas, tools: Tools) -> None:
         self._canvas = canvas
+        self._tools = tools
         self._holder = ""
         """The viewer whose buttons are down."""
         self._held: m.InputPointer | None = None
@@ -52,8 +68,18 @@ class InputReplay:
         if begins:
             self._canvas.wait_for_active_slice(LONGEST_WAIT_S)
         there = replace(event, position=self._place(event), canvas=list(self._canvas.size_px))
-        self._holder, self._held = viewer, there if event.buttons else None
-        self._canvas.pointer(there)
+        try:
+            if begins and self._held is None:
+                self._tools.begin()
+            self._holder, self._held = viewer, there if event.buttons else None
+            self._canvas.pointer(there)
+        except CommandError as error:
+            return {"input.pointer": str(error)}
+        except REFUSALS as error:
+            log.warning("a tool failed", exc_info=error)
+            self._held = None
+            self._tools.take_back()
+            return {"input.pointer": f"the tool failed and was let go: {first_line(error)}"}
         return {}
 
     def let_go(self, viewer: str) -> None:

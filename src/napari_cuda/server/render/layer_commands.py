@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from napari import layers as napari_layers
-from napari.layers import Image, Layer, Surface
+from napari.layers import Image, Layer, Shapes, Surface
 
 from napari_cuda import conversion
 from napari_cuda.layer_state import FARTHEST, LARGE_BYTES, check_drawable, check_placement, size_bytes
@@ -20,15 +19,30 @@ from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.errors import CommandError
 from napari_cuda.protocol.properties import LAYER_KINDS, check_values, layer_properties
 from napari_cuda.server.data.jobs import Finish, Job
+from napari_cuda.server.data.roots import ServedRoots
+from napari_cuda.server.data.stored_arrays import read_arrays
 from napari_cuda.server.render.commands import CommandContext, Commands
 from napari_cuda.server.render.napari_model import add_new_labels, menu_actions
 from napari_cuda.server.render.refusals import REFUSALS, first_line
+from napari_cuda.server.render.rehearsal import Rehearsal
 from napari_cuda.server.render.scene_bridge import SceneBridge
 
 CLIENTS_ID = re.compile("new-[0-9a-f]{16}")
 """The id that a client gives a layer; the server's own are L1, L2 …"""
 
-PROJECTION = "napari.layer.project_"
+_MENU = "napari.layer."
+
+READS_DATA = {
+    _MENU + "duplicate": "Duplicating",
+    _MENU + "split_stack": "Splitting",
+    _MENU + "split_rgb": "Splitting",
+    _MENU + "merge_stack": "Merging",
+    _MENU + "merge_rgb": "Merging",
+    _MENU + "convert_to_labels": "Converting",
+    _MENU + "convert_to_image": "Converting",
+    **dict.fromkeys((f"{_MENU}project_{how}" for how in ("max", "min", "std", "sum", "mean", "median")), "Projecting"),
+}
+"""Entries of the layer menu that make layers of others, and what each of them does to those."""
 
 MOST_AXES = 16
 """napari makes arrays of 2 to the power of them."""
@@ -40,8 +54,9 @@ _COORDINATES = {"points": 2, "vectors": 3, "tracks": 2, "shapes": 2, "surface": 
 class LayerCommands:
     """Owner: render thread."""
 
-    def __init__(self, commands: Commands, scene: SceneBridge) -> None:
+    def __init__(self, commands: Commands, scene: SceneBridge, roots: ServedRoots) -> None:
         self._scene = scene
+        self._roots = roots
         self._menu = menu_actions()
         commands.register("layer.remove", self._remove)
         commands.register("layer.create", self._create)
@@ -77,18 +92,25 @@ class LayerCommands:
             raise CommandError(f"{spec.layer[:64]!r} is not an id that a client may give a layer")
         if spec.kind not in LAYER_KINDS:
             raise CommandError(f"there are no layers of kind {spec.kind[:64]!r}")
-        rows = layer_properties(spec.kind)
-        accepted, _ = check_values(rows, args.state.values)
-        layer = _build(args, accepted.get("name"))
-        for name, value in accepted.items():
+
+        def insert(layer: Layer) -> dict[str, Any]:
+            self._scene.reserve(layer, spec.layer)
+            context.model.layers.insert(min(args.index, len(context.model.layers)), layer)
+            return {"layers": [spec.layer]}
+
+        if not args.uploaded:
+            insert(_make(args, [_array(array) for array in args.arrays]))
+            return
+
+        def work(_job: Job) -> Finish:
             try:
-                check_placement(layer, name, value)
-                conversion.write(layer, rows[name], value)
-            except REFUSALS:
-                continue  # napari's own default, then: the client is told what it is
-        check_drawable(layer)
-        self._scene.reserve(layer, spec.layer)
-        context.model.layers.insert(min(args.index, len(context.model.layers)), layer)
+                layer = _make(args, read_arrays(self._roots.resolve(args.uploaded)))
+            except REFUSALS as error:
+                raise CommandError(f"napari refuses it: {first_line(error)}") from error
+            return lambda: insert(layer)
+
+        name = str(args.state.values.get("name", spec.kind))[:200]
+        context.jobs.start(context.sender, context.number, f"Adding {name}", work)
 
     def _link(self, context: CommandContext, args: c.LinkLayers) -> None:
         context.model.layers.link_layers([context.layer(layer) for layer in args.layers], args.attributes)
@@ -108,29 +130,30 @@ class LayerCommands:
             layers.selection = chosen
         if layers.selection.active is not active:
             layers.selection.active = active
-        if args.action.startswith(PROJECTION) and active is not None and size_bytes(active) > LARGE_BYTES:
-            self._project(context, action, active)
+        large = sum(size_bytes(layer) for layer in chosen) > LARGE_BYTES
+        if large and args.action in READS_DATA and not any(isinstance(layer, Shapes) for layer in chosen):
+            self._make_in_a_job(context, action, f"{READS_DATA[args.action]} {_names(chosen)}")
         else:
             action(layers)
 
-    def _project(self, context: CommandContext, action: Callable[[Any], object], layer: Layer) -> None:
-        """Project a layer as a job: it reads all of the data."""
+    def _make_in_a_job(self, context: CommandContext, action: Callable[[Any], object], title: str) -> None:
+        """Make layers of others as a job: it reads all of the data."""
+        layers = context.model.layers
+        rehearsal = Rehearsal(layers)
 
         def work(_job: Job) -> Finish:
-            made: list[Layer] = []
             try:
-                # All that napari's function asks of a layer list.
-                action(SimpleNamespace(selection=SimpleNamespace(active=layer), append=made.append))
+                action(rehearsal)
             except REFUSALS as error:
                 raise CommandError(f"napari refuses it: {first_line(error)}") from error
+            return lambda: {"layers": [self._scene.layer_id(made) for made in rehearsal.carry_over(layers)]}
 
-            def add() -> dict[str, Any]:
-                context.model.layers.extend(made)
-                return {"layers": [self._scene.layer_id(new) for new in made]}
+        context.jobs.start(context.sender, context.number, title, work)
 
-            return add
 
-        context.jobs.start(context.sender, context.number, f"Projecting {layer.name}", work)
+def _names(layers: set[Layer]) -> str:
+    first = min(layer.name for layer in layers)
+    return f"{first} and {len(layers) - 1} more" if len(layers) > 1 else first
 
 
 def _with_limits(layer: Layer) -> Image | Surface:
@@ -139,14 +162,31 @@ def _with_limits(layer: Layer) -> Image | Surface:
     return layer
 
 
-def _build(args: c.CreateLayer, name: str | None) -> Layer:
+def _make(args: c.CreateLayer, arrays: list[npt.NDArray[Any]]) -> Layer:
+    """Return the layer that a client made, of these arrays."""
+    rows = layer_properties(args.state.spec.kind)
+    accepted, _ = check_values(rows, args.state.values)
+    layer = _build(args, arrays, accepted.get("name"))
+    for name, value in accepted.items():
+        try:
+            check_placement(layer, name, value)
+            conversion.write(layer, rows[name], value)
+        except REFUSALS:
+            continue  # napari's own default, then: the client is told what it is
+    check_drawable(layer)
+    return layer
+
+
+def _build(args: c.CreateLayer, arrays: list[npt.NDArray[Any]], name: str | None) -> Layer:
     spec = args.state.spec
-    arrays = [_array(array) for array in args.arrays]
     _check_data(spec, arrays)
     options: dict[str, Any] = {"name": name}
     if spec.kind == "image":
         options["rgb"] = spec.rgb
     data: Any = arrays[0] if arrays else None
+    if spec.level_shapes:
+        data = arrays
+        options["multiscale"] = True
     if spec.kind == "shapes":
         data = arrays or None
         options["shape_type"] = args.shape_types or "rectangle"
@@ -171,9 +211,14 @@ def _check_data(spec: m.LayerSpec, arrays: list[npt.NDArray[Any]]) -> None:
             raise CommandError(f"the coordinates of a new {spec.kind} layer must be finite, and within {FARTHEST:g}")
         dimensions = max([spec.ndim, *(array.shape[-1] for array in coordinates)])
     else:
-        if len(arrays) != 1 or not arrays[0].size:
-            raise CommandError(f"a new {spec.kind} layer needs its pixels: one array that is not empty")
+        levels = max(1, len(spec.level_shapes))
+        if len(arrays) != levels or not all(array.size for array in arrays):
+            raise CommandError(
+                f"a new {spec.kind} layer needs its pixels: {levels} array(s), each one that is not empty"
+            )
         dimensions = arrays[0].ndim
+        if any(array.ndim != dimensions for array in arrays):
+            raise CommandError(f"the levels of a new {spec.kind} layer have the same dimensions")
     if spec.ndim < 1 or dimensions > MOST_AXES:
         raise CommandError(f"a new layer may have 1 to {MOST_AXES} dimensions")
 

@@ -16,15 +16,19 @@ class LoadingNotice:
         self._count = 0
         self._told: JobUpdate | None = None
 
+    def is_told(self, job: str) -> bool:
+        """Return whether this is what the viewers were told that the picture waits for."""
+        return self._told is not None and self._told.job == job
+
     def look(self, now_s: float, *, loading: bool) -> JobUpdate | None:
         """Return what the viewers must be told, if anything."""
         if not loading:
             told, self._told, self._began_s = self._told, None, None
-            return None if told is None else JobUpdate(told.job, 0, told.title, "done", cancellable=False)
+            return None if told is None else JobUpdate(told.job, 0, told.title, "done")
         if self._began_s is None:
             self._began_s = now_s
         if self._told is not None or now_s - self._began_s < PATIENCE_S:
             return None
         self._count += 1
-        self._told = JobUpdate(f"loading-{self._count}", 0, "Loading data on the server", cancellable=False)
+        self._told = JobUpdate(f"loading-{self._count}", 0, "Loading data on the server")
         return self._told

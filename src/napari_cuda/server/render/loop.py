@@ -25,6 +25,7 @@ from napari_cuda.server.render.inbox import Inbox, ViewerIntent, coalesce
 from napari_cuda.server.render.input_replay import InputReplay
 from napari_cuda.server.render.layer_actions import LayerActions
 from napari_cuda.server.render.loading import LoadingNotice
+from napari_cuda.server.render.margin import CanvasMargin
 from napari_cuda.server.render.napari_adapter import HeadlessCanvas
 from napari_cuda.server.render.pacing import FramePacing, Next
 from napari_cuda.server.render.scene_bridge import SceneBridge
@@ -53,6 +54,9 @@ class FrameSink(Protocol):
 
     def wants_overlays(self) -> bool:
         """Return True if at least one viewer draws no overlays itself."""
+
+    def round_trip_s(self) -> float:
+        """Return how far away the nearest window is; 0 if there is none, or it is not known."""
 
     def publish(self, frame: RenderedFrame) -> None:
         """Offer a frame to every viewer's stream; the newest wins."""
@@ -102,6 +106,7 @@ class RenderLoop:
         self._metrics = metrics
         self._pacing = FramePacing(frame_rate)
         self._drawing = Drawing(canvas, bridge.view.rendering, metrics, reduce_detail=reduce_detail)
+        self._margin = CanvasMargin()
         self._inbox = Inbox()
         self._newest: RenderedFrame | None = None
         self._applied: dict[str, int] = {}
@@ -109,10 +114,11 @@ class RenderLoop:
         """What the viewers are still to be told; outlives a turn that fails."""
         self._settled = _Settled()
         self._cursors = CursorQueries(canvas.under_cursor, bridge.layer)
-        self._input = InputReplay(canvas)
+        self._input = InputReplay(canvas, canvas.tools)
         self._histograms = Histograms(commands, states.deliver)
         self._actions = LayerActions(commands, bridge.note_edit)
         self._loading = LoadingNotice()
+        commands.jobs.cancel_other = self._give_up_loading
         self._complaint = ""
         self.on_greet: Callable[[str], Sequence[m.ServerMessage]] = lambda viewer: ()
         """What a viewer is told besides the scene when it comes, or comes back."""
@@ -181,9 +187,13 @@ class RenderLoop:
         log.exception("rendering failed; the session goes on")
         self._metrics.count("render_errors")
         line = f"{type(error).__name__}: {error}".splitlines()[0]
+        self.complain("render.failed", f"the server could not draw the scene: {line}")
+
+    def complain(self, code: str, line: str) -> None:
+        """Tell all viewers what goes wrong here, once for as long as nothing else does."""
         if line != self._complaint:
             self._complaint = line
-            self._states.broadcast([m.Error("render.failed", f"the server could not draw the scene: {line}")], {})
+            self._states.broadcast([m.Error(code, line)], {})
 
     def _turn(self) -> None:
         asked = self._hold_s() <= 0 and self._run_inbox()
@@ -198,7 +208,7 @@ class RenderLoop:
         loading = self._bridge.loading
         if (notice := self._loading.look(now_s, loading=loading)) is not None:
             self._states.broadcast([notice], {})
-        if loading and (left_s := self._pacing.patience_left_s(now_s)) > 0:
+        if self._canvas.awaiting and not arrived and (left_s := self._pacing.patience_left_s(now_s)) > 0:
             self._inbox.wait_for_wake(left_s)
             return
         if not loading:
@@ -208,7 +218,7 @@ class RenderLoop:
             self._pacing.changed(now_s)
         action, wait_s = self._pacing.decide(now_s, damaged=damaged, wanted=self._frames.wants_frame())
         if action is Next.DRAW:
-            self._draw(moving=True)
+            self._draw()
         elif action is Next.REST:
             self._rest()
         elif (left_s := self._hold_s()) > 0:
@@ -216,9 +226,13 @@ class RenderLoop:
         else:
             self._inbox.wait(self._cursors.due_s(wait_s))
 
+    def _give_up_loading(self, job: str) -> None:
+        if self._loading.is_told(job):
+            self._canvas.give_up_slices()
+
     def _hold_s(self) -> float:
         """Seconds for which no more intents are taken: what was asked last is not shown yet."""
-        return self._pacing.hold_s(time.monotonic(), loading=self._bridge.loading, damaged=self._canvas.needs_draw)
+        return self._pacing.hold_s(time.monotonic(), loading=self._canvas.awaiting, damaged=self._canvas.needs_draw)
 
     def _run_inbox(self) -> bool:
         """Run what waits; True if there were intents. Each viewer's ack is for the newest, and all refusals."""
@@ -295,35 +309,56 @@ class RenderLoop:
             self._newest = replace(self._newest, revision=settled.revision, input_ids=settled.input_ids)
             self._frames.publish(self._newest)
 
-    def _draw(self, *, moving: bool) -> None:
-        self._pacing.drawn(time.monotonic())
+    def _draw(self) -> None:
+        now_s = time.monotonic()
+        self._pacing.drawn(now_s)
         settled = self._settled
-        frame = self._drawing.frame(
-            settled.revision, settled.input_ids, moving=moving, overlays=self._frames.wants_overlays()
-        )
-        self._newest = replace(frame, at_rest=not moving and not self._canvas.needs_draw)
-        self._frames.publish(self._newest)
-        if self._canvas.needs_draw:
-            self._pacing.redraw_asked(time.monotonic())
+        overlays = self._frames.wants_overlays()
+        margin = self._margin.drawing(self._canvas.camera_pose(), self._round_trip_s(), now_s)
+        self._show(self._drawing.moving(settled.revision, settled.input_ids, overlays=overlays, margin=margin))
 
     def _rest(self) -> None:
         """Finish the resting picture: full detail, marked so that it is sent exactly."""
+        resting = self._newest
+        if resting is not None and not resting.at_rest and not self._margin_is_seen(resting):
+            self._pacing.changed(time.monotonic())
+            return
+        if resting is not None and (resting.margin or not resting.full_detail):
+            settled = self._settled
+            resting = self._drawing.resting(settled.revision, settled.input_ids, overlays=self._frames.wants_overlays())
+            if resting is None:
+                return  # one band was drawn; what came in meanwhile goes before the next
         self._pacing.rested()
+        if resting is not None:
+            self._show(replace(resting, at_rest=not self._canvas.needs_draw))
         self._tell_thumbnails()
         self._histograms.tell()
-        newest = self._newest
-        if newest is None:
-            return
-        if newest.full_detail:
-            self._newest = replace(newest, at_rest=True)
-            self._frames.publish(self._newest)
-        else:
-            self._draw(moving=False)
+
+    def _show(self, frame: RenderedFrame) -> None:
+        self._newest = frame
+        self._frames.publish(frame)
+        if self._canvas.needs_draw:
+            self._pacing.redraw_asked(time.monotonic())
+
+    def _margin_is_seen(self, frame: RenderedFrame) -> bool:
+        """Return whether the exact picture may come: what lies around it was drawn, and was sent."""
+        if frame.margin and self._round_trip_s() and not self._frames.wants_frame():
+            return False
+        asks = self._margin.ask_before_rest(frame.margin, frame.revision, self._round_trip_s())
+        if asks:
+            self._canvas.request_draw()
+        return not asks
+
+    def _round_trip_s(self) -> float:
+        """Return how far away the nearest window is; 0 also if nothing can be drawn around the canvas."""
+        if not self._canvas.can_show_more() or self._frames.wants_overlays():
+            return 0.0
+        return self._frames.round_trip_s()
 
     def _show_again(self) -> None:
         self._pacing.changed(time.monotonic())
         if self._newest is None or (self._frames.wants_overlays() and self._drawing.lacks_overlays(self._newest)):
-            self._draw(moving=True)
+            self._draw()
         else:
             self._frames.publish(self._newest)
 

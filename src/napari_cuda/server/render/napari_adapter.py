@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import functools
 import gc
-import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from napari._vispy import VispyCanvas, create_vispy_layer
+from napari._vispy import create_vispy_layer
 from napari._vispy.utils.qt_font import QtFontManager
 from napari._vispy.visuals.volume import Volume
 from napari.components import ViewerModel
-from napari.components.overlays import Overlay
-from napari.layers import Image, Labels, Layer
+from napari.components.overlays import CanvasOverlay, Overlay
+from napari.layers import Image, Labels, Layer, Surface
 from napari.utils.events import disconnect_events
 from napari.utils.key_bindings import KeymapHandler
 from qtpy.QtCore import QCoreApplication, QEvent
@@ -30,19 +30,19 @@ from qtpy.QtWidgets import QApplication
 from vispy.scene import Node
 
 from napari_cuda.conversion import camera_pose
+from napari_cuda.layered_canvas import LayeredCanvas
 from napari_cuda.overlays import burnt_in, drawn_by_window
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.errors import StartupError
 from napari_cuda.protocol.packet import CameraPose
 from napari_cuda.server.render.detail import FULL, Detail
 from napari_cuda.server.render.egl import EglContext
-from napari_cuda.server.render.napari_model import UnderCursor
+from napari_cuda.server.render.napari_model import Tools, UnderCursor
+from napari_cuda.server.render.napari_slices import Slices
 from napari_cuda.server.render.vispy_backend import CanvasBackend, HeadlessApp, SplitScene
+from napari_cuda.server.render.volume_level import HARDWARE, SOFTWARE
 
 PRIVATE_NAMES = (
-    "napari._vispy.VispyCanvas",
-    "napari._vispy.VispyCanvas.add_layer_visual_mapping",
-    "napari._vispy.VispyCanvas.font_info",
     "napari._vispy.create_vispy_layer",
     "napari._vispy.utils.qt_font.QtFontManager",
     "napari._vispy.visuals.volume.Volume",
@@ -50,6 +50,9 @@ PRIVATE_NAMES = (
     "napari._vispy.visuals.volume.Volume.relative_step_size",
     "canvas._layer_overlay_to_visual",
     "canvas._on_mouse_move",
+    "canvas._current_viewbox_size",
+    "canvas._last_viewbox_size",
+    "canvas._on_vispy_size_change",
     "canvas._scene_canvas",
     "canvas._scene_canvas._draw_order",
     "canvas._scene_canvas._generate_draw_order",
@@ -59,16 +62,14 @@ PRIVATE_NAMES = (
     "canvas.grid_cameras",
     "canvas.layer_to_visual",
     "canvas.native",
-    "viewer._layer_slicer.events.ready",
-    "viewer._layer_slicer.shutdown",
-    "layer._refresh_sync",
-    "layer._slicing_state._update_loaded_slice_id",
-    "layer._slicing_state._update_slice_response",
     "visual.node",
 )
 """Every private name of napari used here: a path from a module, or from a live `canvas`,
 `viewer`, `layer` (an Image) or `visual` (its vispy layer). Checked by the contract test.
 Those that need no canvas are in `napari_model.py`."""
+
+COLLECT_AFTER_S = 2.0
+"""After the last draw garbage is looked for, if a layer went: it takes seconds where there are hundreds."""
 
 # Vispy builds the frustum in float32: beyond this the far plane is lost and volumes turn black.
 _MAX_DEPTH = 2.0 / (10.0 * float(np.finfo(np.float32).eps))
@@ -85,32 +86,6 @@ def application() -> QApplication:
     if not isinstance(app, QApplication) or QGuiApplication.platformName() != "offscreen":
         raise StartupError("the process already has a Qt application with windows; start the server in its own process")
     return app
-
-
-class _ReadySlices:
-    """Slices that arrived, newest per layer. Owner: slicer thread puts, render thread takes."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Condition()
-        self._newest: dict[weakref.ReferenceType[Layer], Any] = {}
-
-    def put(self, responses: dict[weakref.ReferenceType[Layer], Any]) -> None:
-        with self._lock:
-            self._newest.update(responses)
-            self._lock.notify()
-
-    def wait(self, timeout_s: float) -> None:
-        """Return when there is one, or after `timeout_s`."""
-        with self._lock:
-            self._lock.wait_for(lambda: self._newest, timeout_s)
-
-    def take(self) -> dict[weakref.ReferenceType[Layer], Any]:
-        with self._lock:
-            taken, self._newest = self._newest, {}
-        return taken
-
-    def __bool__(self) -> bool:
-        return bool(self._newest)
 
 
 class HeadlessCanvas:
@@ -131,13 +106,16 @@ class HeadlessCanvas:
         self._app = application()
         self._viewer = viewer
         self.under_cursor = UnderCursor(viewer)
-        self._wake = wake
-        self._slices = _ReadySlices()
+        self.tools = Tools(viewer)
+        self._slices = Slices(viewer, wake, SOFTWARE if gl.software else HARDWARE)
         self._detail = FULL
         self._own_steps: weakref.WeakKeyDictionary[Volume, float] = weakref.WeakKeyDictionary()
         self._closed = False
+        self._depth_changed = True
+        self._garbage = False
+        self._drawn_s = 0.0
         self._keymap = KeymapHandler()
-        self._canvas = VispyCanvas(
+        self._canvas = LayeredCanvas(
             viewer=viewer,
             key_map_handler=self._keymap,
             font_manager=QtFontManager(),
@@ -157,14 +135,12 @@ class HeadlessCanvas:
                 # Its slice may have come before we listened, and is then lost: ask again.
                 layer.refresh()
         self._on_active_change()
-        self._update_camera_depth()
 
     def _connect(self) -> None:
         viewer = self._viewer
-        viewer._layer_slicer.events.ready.connect(self._on_slice_ready)
-        viewer.layers.events.inserted.connect(self._update_camera_depth)
-        viewer.layers.events.removed.connect(self._update_camera_depth)
-        viewer.dims.events.ndisplay.connect(self._update_camera_depth)
+        for event in (viewer.layers.events.inserted, viewer.layers.events.removed, viewer.dims.events.ndisplay):
+            event.connect(self._on_depth_change)
+        viewer.layers.events.removed.connect(self._on_layer_removed)
         viewer.layers.selection.events.active.connect(self._on_active_change)
         # Connected last, so called first: napari's emitters run the newest callback first.
         viewer.layers.events.inserted.connect(self._on_layer_inserted)
@@ -201,11 +177,20 @@ class HeadlessCanvas:
         """True if the last picture is final: nothing to draw, and no visible layer still loading."""
         return not self.needs_draw and all(layer.loaded for layer in self._viewer.layers if layer.visible)
 
+    @property
+    def awaiting(self) -> bool:
+        """True while a visible layer shows nothing yet, not even coarsely, of what it was last asked for."""
+        return any(layer.visible and self._slices.awaited(layer) for layer in self._viewer.layers)
+
     def has_volume(self) -> bool:
         """True if a volume is ray-cast: three displayed dimensions and a visible image or labels layer."""
         return self._viewer.dims.ndisplay == 3 and any(
             layer.visible and isinstance(layer, (Image, Labels)) for layer in self._viewer.layers
         )
+
+    def has_sharp_color(self) -> bool:
+        """True if a visible layer has edges between colours: all but images and surfaces do."""
+        return any(layer.visible and not isinstance(layer, (Image, Surface)) for layer in self._viewer.layers)
 
     def camera_pose(self) -> CameraPose:
         """Return the camera of the next picture."""
@@ -213,7 +198,12 @@ class HeadlessCanvas:
 
     def pointer(self, event: m.InputPointer) -> None:
         """Have napari's tools see an event at its place on this canvas; whatever a tool raises passes through."""
+        self._catch_up()
         self._backend.pointer(event)
+
+    def give_up_slices(self) -> None:
+        """Leave what layers wait for: they keep what they show. CommandError if too much that was left goes on."""
+        self._slices.give_up()
 
     def wait_for_active_slice(self, timeout_s: float) -> None:
         """Show slices until the active layer has the one that it was last asked for, or `timeout_s` are over."""
@@ -221,13 +211,56 @@ class HeadlessCanvas:
         active = self._viewer.layers.selection.active
         while active is not None and not active.loaded and (left_s := until_s - time.monotonic()) > 0:
             self._slices.wait(left_s)
-            self._show_slices()
+            self._slices.show()
 
     def resize(self, width: int, height: int) -> None:
         """Set the canvas size in logical pixels. Raises ValueError if it is empty."""
         if width < 1 or height < 1:
             raise ValueError(f"canvas of {width} x {height} pixels is empty")
         self._canvas.size = (height, width)
+
+    @contextmanager
+    def enlarged(self, margin: int) -> Iterator[None]:
+        """Have the body draw a picture with `margin` pixels more on each side: the same camera sees more.
+
+        Only for that: models, tools and cursors know the canvas as it is.
+        """
+        if margin == 0:
+            yield
+            return
+        width, height = self.size_px
+        self._set_extent(width + 2 * margin, height + 2 * margin)
+        try:
+            yield
+        finally:
+            asked = self._backend.needs_draw
+            self._set_extent(width, height)
+            self._backend.needs_draw = asked
+
+    def _set_extent(self, width: int, height: int) -> None:
+        resized = self._canvas._scene_canvas.events.resize
+        with resized.blocker(self._canvas._on_vispy_size_change):
+            self._backend.resize(width, height)
+        # Else only after the next picture: napari keeps the zoom of the model, vispy what is in view.
+        for camera in (self._canvas.camera, *self._canvas.grid_cameras):
+            camera.on_draw(None)
+        # Nor are overlays to be placed anew, which asks for another picture.
+        self._canvas._last_viewbox_size = self._canvas._current_viewbox_size
+
+    def can_show_more(self) -> bool:
+        """True if a picture of a larger canvas shows all in its place, and more: in 2D, without a grid.
+
+        What the server itself draws on the canvas would be moved to the edge.
+        """
+        viewer = self._viewer
+        return (
+            viewer.dims.ndisplay == 2
+            and not viewer.canvas.grid.enabled
+            and not any(
+                isinstance(overlay, CanvasOverlay) and visual.node.visible and not drawn_by_window(overlay, viewer)
+                for overlay, visual in self._overlay_visuals()
+            )
+        )
 
     def set_detail(self, scale: float = 1.0, volume_step: float | None = None, nearest: bool = False) -> None:
         """Draw more coarsely, or (no arguments) in full again; the layer models are not changed.
@@ -252,11 +285,20 @@ class HeadlessCanvas:
 
         Call once per turn of the loop.
         """
-        arrived = self._show_slices()
+        arrived = self._slices.show()
         self._app.processEvents()
         # Qt deletes widgets only inside exec(), which nobody calls here.
         QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+        if self._garbage and time.monotonic() - self._drawn_s > COLLECT_AFTER_S:
+            self._collect()
         return arrived
+
+    def _collect(self) -> None:
+        """Free what removed layers had: their data and their OpenGL objects, which are in cycles."""
+        self._garbage = False
+        gc.collect()
+        self._canvas._scene_canvas.set_current()
+        self._canvas._scene_canvas.context.flush_commands()
 
     def draw_into(self, rgba: npt.NDArray[np.uint8]) -> None:
         """Draw the scene into `rgba`: (height, width, 4) uint8 of the physical size, contiguous.
@@ -266,9 +308,30 @@ class HeadlessCanvas:
         buffer does not fit; whatever a layer's drawing raises passes through.
         """
         self._check_buffer(rgba)
-        self._apply_detail()
-        self._backend.draw()
+        self._draw(None)
         self._backend.read(rgba)
+
+    def draw_rows(self, first: int, end: int) -> None:
+        """Draw physical rows of the scene, counted from the bottom; `read_into` gives all that were drawn."""
+        self._draw((first, end))
+
+    def read_into(self, rgba: npt.NDArray[np.uint8]) -> None:
+        """Copy what was drawn into `rgba`, as `draw_into` does."""
+        self._check_buffer(rgba)
+        self._backend.read(rgba)
+
+    def _draw(self, rows: tuple[int, int] | None) -> None:
+        self._catch_up()
+        self._apply_detail()
+        self._backend.draw(rows)
+        self._drawn_s = time.monotonic()
+
+    def _catch_up(self) -> None:
+        """Have the canvas show what became of layers, grid and dimensions since the last draw."""
+        self._canvas.catch_up()
+        if self._depth_changed:
+            self._depth_changed = False
+            self._update_camera_depth()
 
     @property
     def has_overlays(self) -> bool:
@@ -305,8 +368,7 @@ class HeadlessCanvas:
             return
         self._closed = True
         viewer = self._viewer
-        viewer._layer_slicer.shutdown()
-        self._slices.take()
+        self._slices.close()
         for events in (viewer.layers.events, viewer.dims.events, viewer.layers.selection.events):
             disconnect_events(events, self)
         self._keymap.keymap_providers = []
@@ -319,7 +381,16 @@ class HeadlessCanvas:
     def _on_layer_inserted(self, event: Any) -> None:
         self._add_layer(event.value)
 
+    def _on_layer_removed(self, event: Any) -> None:
+        self._slices.forget(event.value)
+        self._garbage = True
+
+    def _on_depth_change(self) -> None:
+        self._depth_changed = True
+        self._backend.request_draw()
+
     def _add_layer(self, layer: Layer) -> None:
+        self._slices.adopt(layer)
         visual = create_vispy_layer(layer, font_info=self._canvas.font_info())
         self._canvas.add_layer_visual_mapping(layer, visual)
 
@@ -336,25 +407,6 @@ class HeadlessCanvas:
         diameter = float(np.linalg.norm(size[list(self._viewer.dims.displayed)]))
         for camera in (self._canvas.camera, *self._canvas.grid_cameras):
             camera._3D_camera.depth_value = min(128 * diameter, _MAX_DEPTH)
-
-    def _on_slice_ready(self, event: Any) -> None:
-        """Keep the slices for `pump`. Runs on the slicer thread."""
-        self._slices.put(event.value)
-        self._wake()
-
-    def _show_slices(self) -> bool:
-        arrived = self._slices.take()
-        for weak_layer, response in arrived.items():
-            layer = weak_layer()
-            if layer is not None:
-                self._show_slice(layer, response)
-        return bool(arrived)
-
-    def _show_slice(self, layer: Layer, response: Any) -> None:
-        layer._slicing_state._update_slice_response(response)
-        layer._slicing_state._update_loaded_slice_id(response.request_id)
-        layer.events.set_data()
-        layer._refresh_sync(data_displayed=False, thumbnail=True, highlight=True, extent=False)
 
     def _apply_detail(self) -> None:
         """Make the volume nodes follow the detail, also those that napari made since."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from napari._app_model.actions._layerlist_context_actions import LAYERLIST_CONTEXT_ACTIONS
 from napari.components import LayerList, ViewerModel
-from napari.layers import Layer
+from napari.layers import Layer, Points, Shapes
 from napari.layers.labels import _labels_key_bindings
 from napari.layers.points import _points_key_bindings
 from napari.layers.shapes import _shapes_key_bindings
@@ -24,7 +24,7 @@ from napari.utils.action_manager import action_manager
 
 from napari_cuda.edge_on import survive_edge_on
 from napari_cuda.protocol import messages as m
-from napari_cuda.protocol.errors import StartupError
+from napari_cuda.protocol.errors import CommandError, StartupError
 from napari_cuda.settings import headless_napari_config
 
 PRIVATE_NAMES = (
@@ -37,7 +37,14 @@ PRIVATE_NAMES = (
     "napari.settings._constants.BrushSizeOnMouseModifiers",
     "viewer._calc_status_from_cursor",
     "viewer._new_labels",
+    "layer._mouse_drag_gen",
+    "layer._persisted_mouse_event",
     "layer._value",
+    "shapes._data_view._edge_color",
+    "shapes._data_view._face_color",
+    "shapes._feature_table",
+    "shapes._is_creating",
+    "shapes._moving_value",
 )
 """Every private name of napari used here, as in `napari_adapter.py`. Checked by the contract test."""
 
@@ -154,3 +161,105 @@ class UnderCursor:
                 dims_displayed=query.dims_displayed,
                 world=query.world,
             )
+
+
+MOST_KEPT = 1000
+"""Shapes of a layer that can be given back: making them anew takes a second, and of many more a minute."""
+
+
+class _ShapesBefore:
+    """What a layer of shapes holds, so that it can be given back. Costs a copy of all vertices."""
+
+    def __init__(self, layer: Shapes) -> None:
+        self._vertices = [np.array(vertices) for vertices in layer.data]
+        self._facts = {
+            "shape_type": list(layer.shape_type),
+            "edge_width": list(layer.edge_width),
+            "edge_color": np.array(layer.edge_color),
+            "face_color": np.array(layer.face_color),
+            "z_index": list(layer.z_index),
+        }
+        self._features = layer.features.copy()
+        self._selected = set(layer.selected_data)
+
+    def give_back(self, layer: Shapes) -> None:
+        # First without any: colours and vertices may have come apart.
+        layer.data = []
+        layer.add(self._vertices, **self._facts)
+        layer.features = self._features
+        layer.selected_data = self._selected
+
+
+class Tools:
+    """napari's tools: who may use them, and what becomes of what they could not finish. Owner: render thread.
+
+    What napari's window does for them is done here: shapes, and points of two dimensions, cannot be edited in 3D.
+    And a mend of napari 0.9.2: a path of too few corners, which it takes away, leaves its colours behind.
+    """
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self._viewer = viewer
+        self._layer: Layer | None = None
+        """Where the hand is, or was last."""
+        self._before: _ShapesBefore | None = None
+        # After napari, whose layers then know of the dimensions.
+        viewer.dims.events.ndisplay.connect(self._on_ndisplay, position="last")
+        viewer.layers.events.inserted.connect(self._on_inserted, position="last")
+        for layer in viewer.layers:
+            self._adopt(layer)
+
+    def begin(self) -> None:
+        """The hand comes down on the active layer. CommandError if its tool can do nothing in this view."""
+        layer = self._viewer.layers.selection.active
+        if isinstance(layer, Shapes) and layer.mode != "pan_zoom" and self._viewer.dims.ndisplay == 3:
+            raise CommandError("shapes are drawn and edited in two dimensions: switch the view to 2D")
+        if layer is self._layer and isinstance(layer, Shapes) and layer._is_creating:
+            return  # one more corner of a path that was begun
+        self._layer = layer
+        few = isinstance(layer, Shapes) and layer.nshapes <= MOST_KEPT
+        self._before = _ShapesBefore(layer) if few else None
+
+    def take_back(self) -> None:
+        """The tool failed: it forgets the drag, and shapes, if not too many, are as they were when it began."""
+        layer, before = self._layer, self._before
+        self._layer = self._before = None
+        if layer is None:
+            return
+        layer._mouse_drag_gen.clear()
+        layer._persisted_mouse_event.clear()
+        if isinstance(layer, Shapes):
+            layer._is_creating = False
+            layer._moving_value = (None, None)
+            if before is not None:
+                before.give_back(layer)
+
+    def _on_inserted(self, event: Any) -> None:
+        self._adopt(event.value)
+
+    def _adopt(self, layer: Layer) -> None:
+        if isinstance(layer, Shapes):
+            layer.events.data.connect(_forget_looks_of_no_shape)
+        if self._viewer.dims.ndisplay == 3 and not _editable_in_3d(layer):
+            layer.editable = False
+
+    def _on_ndisplay(self, event: Any) -> None:
+        for layer in self._viewer.layers:
+            if not _editable_in_3d(layer):
+                layer.editable = event.value == 2
+
+
+def _editable_in_3d(layer: Layer) -> bool:
+    return not (isinstance(layer, Shapes) or (isinstance(layer, Points) and layer.ndim == 2))
+
+
+def _forget_looks_of_no_shape(event: Any) -> None:
+    """Cut colours and features to the number of shapes: else napari fails at the next change of dimensions."""
+    layer = event.source
+    view, count = layer._data_view, layer.nshapes
+    if len(view._face_color) <= count:
+        return
+    view._face_color = view._face_color[:count]
+    view._edge_color = view._edge_color[:count]
+    rows = list(range(count, len(layer.features)))
+    layer._feature_table.remove(rows)
+    layer.text.remove(rows)

@@ -23,6 +23,7 @@ from vispy.util import keys
 from napari_cuda.overlays import split_draw_order
 from napari_cuda.protocol import messages as m
 from napari_cuda.server.render.egl import EglContext
+from napari_cuda.server.render.glir import DrawingCommands
 
 # An RGBA pixel whose alpha is 255 and whose colour is 0, as the machine sees it in one word.
 _OPAQUE = np.array([0, 0, 0, 255], np.uint8).view(np.uint32)[0]
@@ -131,10 +132,12 @@ class CanvasBackend(BaseCanvasBackend):
         super().__init__(vispy_canvas)
         options = self._process_backend_kwargs(kwargs)
         options.context.shared.add_ref("napari-cuda", self)
+        options.context.shared.parser = DrawingCommands()
         self._gl = gl
         self._size: tuple[int, int] = options.size
         self._scale = 1.0
-        self._needs_draw = True
+        self.needs_draw = True
+        """True if the scene changed since the last `draw`."""
         self._cursor: Any = None
         self.destroyed = _Signal()
         self.screen_changed = _Signal()
@@ -145,11 +148,6 @@ class CanvasBackend(BaseCanvasBackend):
         self._vispy_canvas.events.initialize()
 
     @property
-    def needs_draw(self) -> bool:
-        """True if the scene changed since the last `draw`."""
-        return self._needs_draw
-
-    @property
     def physical_size_px(self) -> tuple[int, int]:
         """(width, height) of the picture in its own pixels."""
         width, height = self._size
@@ -157,7 +155,7 @@ class CanvasBackend(BaseCanvasBackend):
 
     def request_draw(self) -> None:
         """Ask for a new picture."""
-        self._needs_draw = True
+        self.needs_draw = True
 
     def set_scale(self, scale: float) -> None:
         """Draw `scale` physical pixels to a logical one from now on."""
@@ -165,19 +163,28 @@ class CanvasBackend(BaseCanvasBackend):
             self._scale = scale
             self.announce_size()
 
+    def resize(self, width: int, height: int) -> None:
+        """Give the canvas another size in logical pixels."""
+        # napari blocks the wrong callback for this: equal sizes must end the ping-pong.
+        if (width, height) != self._size:
+            self._size = (width, height)
+            self.announce_size()
+
     def announce_size(self) -> None:
         """Tell the canvas its size: Qt's first resize does this on the desktop."""
         self._vispy_canvas.events.resize(size=self._size, physical_size=self.physical_size_px)
-        self._needs_draw = True
+        self.needs_draw = True
 
-    def draw(self) -> None:
+    def draw(self, rows: tuple[int, int] | None = None) -> None:
         """Draw the scene into the framebuffer; what a draw callback changes asks for another.
 
-        Whatever a layer's drawing raises passes through, and the picture still needs drawing.
+        Of physical `rows` (first, end), counted from the bottom, only these, and not before they are
+        drawn it returns. Whatever a layer's drawing raises passes through, and the picture still needs drawing.
         """
-        self._needs_draw = False
+        self.needs_draw = False
         drawn = False
         try:
+            self._clip(rows)
             self._gl.make_current()
             self._framebuffer.allocate(*self.physical_size_px)
             self._vispy_canvas.set_current()
@@ -185,7 +192,19 @@ class CanvasBackend(BaseCanvasBackend):
             self._vispy_canvas.events.draw(region=None)
             drawn = True
         finally:
-            self._needs_draw |= not drawn
+            self.needs_draw |= not drawn
+            if rows is not None:
+                self._clip(None)
+                GL.glFinish()
+
+    def _clip(self, rows: tuple[int, int] | None) -> None:
+        """Draw in these rows only; in all of them if None. Nothing in vispy's scenes sets the scissor."""
+        self._gl.make_current()
+        if rows is None:
+            GL.glDisable(GL.GL_SCISSOR_TEST)
+        else:
+            GL.glEnable(GL.GL_SCISSOR_TEST)
+            GL.glScissor(0, rows[0], self.physical_size_px[0], rows[1] - rows[0])
 
     def read(self, rgba: npt.NDArray[np.uint8]) -> None:
         """Copy the drawn picture into `rgba`, (height, width, 4) uint8 of the physical size."""
@@ -213,7 +232,7 @@ class CanvasBackend(BaseCanvasBackend):
         return self._framebuffer.id
 
     def _vispy_update(self) -> None:
-        self._needs_draw = True
+        self.needs_draw = True
 
     def _vispy_get_size(self) -> tuple[int, int]:
         return self._size
@@ -222,10 +241,7 @@ class CanvasBackend(BaseCanvasBackend):
         return self.physical_size_px
 
     def _vispy_set_size(self, w: int, h: int) -> None:
-        # napari blocks the wrong callback here: equal sizes must end the ping-pong.
-        if (w, h) != self._size:
-            self._size = (w, h)
-            self.announce_size()
+        self.resize(w, h)
 
     def _vispy_get_position(self) -> tuple[int, int]:
         return 0, 0

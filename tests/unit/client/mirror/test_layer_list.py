@@ -99,9 +99,9 @@ def test_a_refused_removal_brings_the_layer_back_as_it_is_on_the_server(owner: O
     assert owner.asked == [("layer.remove", {"layer": "L2"})]
     number = owner.control.newest_intent
     owner.serve(lambda: owner.list.update_layer(m.LayerUpdate(2, "L2", {"opacity": 0.5})))
-    owner.serve(lambda: owner.list.settled(number - 1))
+    owner.serve(lambda: owner.list.settled(range(number)))
     assert owner.names() == ["a", "c"]
-    owner.serve(lambda: owner.list.settled(number))
+    owner.serve(lambda: owner.list.settled(range(number + 1)))
     assert owner.names() == ["a", "b", "c"]
     assert owner.viewer.layers[1] is layer
     assert layer.opacity == 0.5
@@ -113,7 +113,7 @@ def test_a_removal_that_is_carried_out_is_final(owner: Owner) -> None:
     owner.viewer.layers.remove("b")
     number = owner.control.newest_intent
     owner.serve(lambda: owner.list.update(m.SceneUpdate(2, [], ["L2"], owner.scene("L1", "L3"))))
-    owner.serve(lambda: owner.list.settled(number))
+    owner.serve(lambda: owner.list.settled(range(number + 1)))
     assert owner.names() == ["a", "c"]
 
 
@@ -128,14 +128,23 @@ def test_a_new_layer_becomes_remote_and_stays_when_the_server_has_it(owner: Owne
     told = m.LayerState(layer_spec(made, made.remote_id), layer_values(made) | {"opacity": 0.5, "blending": "opaque"})
     update = m.SceneUpdate(2, [told], [], owner.scene("L1", "L2", "L3", made.remote_id))
     owner.serve(lambda: owner.list.update(update))
-    owner.serve(lambda: owner.list.settled(owner.control.newest_intent))
+    owner.serve(lambda: owner.list.settled([owner.control.newest_intent]))
     assert owner.viewer.layers[-1] is made
     assert (made.opacity, made.blending) == (0.25, "opaque"), "what was set since is the user's, all else the server's"
 
 
+def test_of_two_new_layers_only_the_one_that_never_got_there_goes(owner: Owner) -> None:
+    numbers = []
+    for name in ("small", "too large to send"):
+        owner.viewer.layers.append(Points(ndim=2, name=name))
+        numbers.append(owner.control.newest_intent)
+    owner.serve(lambda: owner.list.settled(numbers[1:]))
+    assert owner.names() == ["a", "b", "c", "small"]
+
+
 def test_a_new_layer_that_the_server_refuses_goes(owner: Owner) -> None:
     owner.viewer.layers.append(Points(ndim=2, name="spots"))
-    owner.serve(lambda: owner.list.settled(owner.control.newest_intent))
+    owner.serve(lambda: owner.list.settled([owner.control.newest_intent]))
     assert owner.names() == ["a", "b", "c"]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from napari.layers import Image, Labels, Layer, Points, Shapes, Surface, Tracks, Vectors
 
-from napari_cuda.client.mirror.new_layer import MOST_BYTES, creation
+from napari_cuda.client.mirror.new_layer import MOST_BYTES, creation, without_data
 from napari_cuda.protocol.commands import ArrayData
 from napari_cuda.protocol.errors import CommandError
 
@@ -72,3 +72,26 @@ def test_what_is_too_large_is_not_computed_to_find_out() -> None:
     layer._data = lazy
     with pytest.raises(CommandError, match=r"its 648\.0 MB are too much"):
         creation(layer, 0)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shapes"),
+    [
+        (Image([np.zeros((8, 8)), np.zeros((4, 4))], contrast_limits=(0, 1)), [(8, 8), (4, 4)]),
+        (Image(np.zeros((9, 9, 3), np.uint8), rgb=True), [(9, 9, 3)]),
+        (Shapes([CORNERS, CORNERS[:2]], shape_type=["polygon", "line"]), [(3, 2), (2, 2)]),
+        (Surface((CORNERS, np.array([[0, 1, 2]]), np.ones(3))), [(3, 2), (1, 3), (3,)]),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_a_file_carries_beside_it(layer: Layer, shapes: list[tuple[int, ...]]) -> None:
+    made, arrays = without_data(layer, 2)
+    assert [tuple(array.shape) for array in arrays] == shapes
+    assert (made.arrays, made.index) == ([], 2)
+    assert made.shape_types == (["polygon", "line"] if isinstance(layer, Shapes) else [])
+    assert len(made.state.spec.level_shapes) in (0, len(arrays))
+
+
+def test_what_no_file_carries_either() -> None:
+    with pytest.raises(CommandError, match="its elements differ in size"):
+        without_data(Points(CORNERS, size=[1, 2, 3]), 0)

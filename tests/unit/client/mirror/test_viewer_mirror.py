@@ -13,6 +13,7 @@ from napari_cuda.client.loop_state import ClientLoopState
 from napari_cuda.client.mirror.viewer_mirror import ViewerMirror
 from napari_cuda.layer_state import layer_spec, layer_values
 from napari_cuda.protocol import messages as m
+from napari_cuda.protocol.roles import VIEW_ONLY
 
 SCENE: m.Values = {"order": ["L1"], "selection": ["L1"], "active": "L1", "links": []}
 
@@ -71,3 +72,27 @@ def test_a_refused_place_leaves_dims_as_the_server_has_them(desk: Desk) -> None:
     desk.mirror.handle(m.Ack(desk.sent[-1].intent, 2, [m.Refusal("layer:L1", "translate", "too far")]))
     assert desk.said == ["too far"]
     assert [list(found) for found in desk.viewer.dims.range] == ranges
+
+
+def test_who_may_only_look_sends_nothing_and_is_told_once(desk: Desk) -> None:
+    desk.mirror.handle(m.DimsUpdate(2, {"ndim": 2}))
+    desk.mirror.handle(m.CameraUpdate(2, {"zoom": 2.0}))
+    desk.state.role = "view"
+    desk.mirror.set_canvas_size((400, 400))
+    desk.turn()
+    assert desk.viewer.scene.camera.zoom == 2.0 * 400 / 200, "the whole canvas of the server, here"
+    for opacity in (0.5, 0.25):
+        desk.viewer.layers[0].opacity = opacity
+        desk.turn()
+    desk.viewer.scene.camera.zoom = 7.0
+    desk.turn()
+    desk.viewer.add_points(np.zeros((1, 2)), name="mine")
+    desk.turn()
+    assert desk.sent == []
+    assert [layer.name for layer in desk.viewer.layers] == ["L1"]
+    assert (desk.viewer.layers[0].opacity, desk.viewer.scene.camera.zoom) == (1.0, 4.0)
+    assert desk.said == [VIEW_ONLY]
+    desk.mirror.command("scene.snapshot")
+    assert [type(intent) for intent in desk.sent] == [m.Command], "looking needs that"
+    desk.mirror.handle(m.ViewUpdate(3, {"size": [400, 800]}))
+    assert desk.viewer.scene.camera.zoom == 1.0

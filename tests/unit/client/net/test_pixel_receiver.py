@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,10 @@ import pytest
 
 from napari_cuda.client.net.pixel_receiver import PixelReceiver
 from napari_cuda.client.net.transport import ConnectionLost, Ending
+from napari_cuda.client.playout.source_mux import Source
 from napari_cuda.client.telemetry import ClientMetrics
+from napari_cuda.protocol import messages as m
+from napari_cuda.protocol.packet import PacketFlag, PacketHeader, PacketKind, pack
 
 
 class Reader:
@@ -64,3 +68,44 @@ def test_only_a_thread_that_failed_is_final(ending: Ending, final: bool) -> None
     reader.receiver.closed(ending)
     reader.read()
     assert [lost.final for lost in reader.heard] == [final]
+
+
+class Intake:
+    """A pipeline, or a socket, that keeps what it is given."""
+
+    def __init__(self, source: Source = Source.PYAV) -> None:
+        self.source = source
+        self.headers: list[PacketHeader] = []
+        self.texts: list[str] = []
+
+    def submit(self, header: PacketHeader, payload: memoryview, received_s: float) -> None:
+        self.headers.append(header)
+
+    def on_reconnect(self) -> None:
+        self.headers.clear()
+
+    def send(self, text: str) -> None:
+        self.texts.append(text)
+
+
+def test_an_ack_says_when_the_packet_had_arrived_and_how_long_it_took_to_show_it() -> None:
+    intake = Intake()
+    receiver = Reader(intake).receiver
+    receiver.attach(intake)  # type: ignore[arg-type]
+    receiver.opened()
+    header = PacketHeader(PacketKind.ACCESS_UNIT, 0, 1, 1, 0, 0, (8, 8), (8, 8), PacketFlag.KEYFRAME)
+    before_s = time.perf_counter()
+    receiver.received(pack(header, b"x"))
+    received_s = time.perf_counter()
+    receiver.ack(intake.headers[0])
+    shown_s = time.perf_counter()
+    ack = m.decode_pixel_client(intake.texts[-1])
+    assert isinstance(ack, m.PixelAck)
+    assert before_s <= (ack.received_us + 1) / 1e6
+    assert ack.received_us / 1e6 <= received_s
+    assert 0 <= ack.held_us / 1e6 <= shown_s - before_s
+
+
+def test_only_software_takes_colour_in_full() -> None:
+    assert Reader(Intake(Source.PYAV)).receiver.takes_full_color
+    assert not Reader(Intake(Source.VT)).receiver.takes_full_color

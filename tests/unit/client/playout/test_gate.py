@@ -15,6 +15,7 @@ from napari_cuda.client.playout.gate import (
     GateState,
     KeyframeRequests,
     StreamGate,
+    Transition,
     Verdict,
     seq_distance,
 )
@@ -22,8 +23,9 @@ from napari_cuda.protocol.packet import PacketKind
 
 KEYFRAME, DELTA = (PacketKind.ACCESS_UNIT, True), (PacketKind.ACCESS_UNIT, False)
 STILL, UNCHANGED = (PacketKind.STILL, False), (PacketKind.UNCHANGED, False)
+PART = (PacketKind.STILL_PART, False)
 ADMIT, DROP, ASK = Verdict.ADMIT, Verdict.DROP, Verdict.DROP_AND_REQUEST_KEYFRAME
-PACKET_EVENTS = {GateEvent.KEYFRAME, GateEvent.DELTA, GateEvent.STILL, GateEvent.UNCHANGED}
+PACKET_EVENTS = {GateEvent.KEYFRAME, GateEvent.DELTA, GateEvent.STILL_PART, GateEvent.STILL, GateEvent.UNCHANGED}
 
 
 def run(gate: StreamGate, packets: list[tuple[int, tuple[PacketKind, bool]]], *, epoch: int = 1) -> list[Verdict]:
@@ -51,6 +53,8 @@ def test_rows_agree_with_what_the_states_mean(state: GateState, event: GateEvent
     if event is GateEvent.STILL:
         assert row.verdict is ADMIT
         assert row.state is not GateState.CLOSED
+    if event is GateEvent.STILL_PART:  # shows nothing, so that the client holds what it held
+        assert row == Transition(state, ADMIT)
     if event is GateEvent.UNCHANGED:
         assert (row.verdict is ADMIT) == (state is not GateState.CLOSED)
     if row.state is GateState.OPEN:  # nothing but a keyframe opens
@@ -87,6 +91,11 @@ def test_stills_and_unchanged_need_no_keyframe_but_count() -> None:
     gate = StreamGate()
     assert run(gate, arrivals) == [ADMIT] * 7
     assert run(gate, [(8, UNCHANGED), (9, DELTA)]) == [ADMIT, ASK]
+
+
+def test_parts_of_a_still_give_nothing_before_the_last() -> None:
+    arrivals = [(0, PART), (1, UNCHANGED), (2, PART), (3, STILL), (4, UNCHANGED)]
+    assert run(StreamGate(), arrivals) == [ADMIT, ASK, ADMIT, ADMIT, ADMIT]
 
 
 def test_unchanged_after_a_gap_would_be_a_lie() -> None:

@@ -40,22 +40,6 @@ def test_chroma_is_level_with_even_columns_and_between_rows() -> None:
     assert yuv_shader.chroma_map((10, 6), (0, 0)) == (1.0, 1.0, 0.0, 0.0)
 
 
-@pytest.mark.parametrize(
-    ("picture", "viewport", "expected"),
-    [
-        ((800, 600), (800, 600), (0, 0, 800, 600)),
-        ((400, 300), (800, 600), (0, 0, 800, 600)),
-        ((100, 100), (801, 600), (100, 0, 600, 600)),
-        ((100, 50), (200, 300), (0, 100, 200, 100)),
-        ((10000, 1), (100, 100), (0, 49, 100, 1)),
-    ],
-)
-def test_letterbox_keeps_the_aspect_in_whole_pixels(
-    picture: tuple[int, int], viewport: tuple[int, int], expected: tuple[int, int, int, int]
-) -> None:
-    assert yuv_shader.letterbox(picture, viewport) == expected
-
-
 def test_only_unscaled_pictures_on_whole_pixels_are_sharp() -> None:
     assert yuv_shader.is_sharp((3, -4, 20, 10), (20, 10))
     assert not yuv_shader.is_sharp((3.5, 0, 20, 10), (20, 10))

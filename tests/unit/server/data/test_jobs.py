@@ -11,7 +11,7 @@ import pytest
 
 from napari_cuda.protocol.errors import DataError
 from napari_cuda.protocol.messages import JobUpdate
-from napari_cuda.server.data.jobs import MOST_ENDED, MOST_JOBS, Finish, Job, Jobs
+from napari_cuda.server.data.jobs import MOST_ABANDONED, MOST_ENDED, MOST_JOBS, Finish, Job, Jobs, Steps
 
 
 class Server:
@@ -138,6 +138,81 @@ def test_too_many_are_refused_until_one_ends(server: Server) -> None:
     server.jobs.start("V1", 10, "y", ending({}))
     server.run_one()
     assert server.newest.state == "done"
+
+
+def test_hanging_jobs_that_were_cancelled_keep_nobody_from_working(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    let_go = threading.Event()
+
+    def hang(_job: Job) -> Finish:
+        let_go.wait(30)  # a plugin that never returns
+        return dict
+
+    for number in range(MOST_ABANDONED):
+        assert server.jobs.start("V1", number, f"Opening {number}", hang)
+        server.jobs.cancel("V1", server.newest.job)
+        if number == MOST_JOBS:
+            assert server.jobs.start("V1", 100, "y", ending({}))
+            server.run_one()
+            assert server.newest.state == "done"
+    assert "cancelled and still at work: Opening 0; Opening 1" in caplog.text
+    assert not server.jobs.start("V1", 101, "Opening y", ending({}))
+    assert server.newest.error.startswith(f"Opening y: {MOST_ABANDONED} cancelled jobs hang in their plugins")
+    let_go.set()
+    for _ in range(MOST_ABANDONED):
+        server.run_one()
+    assert server.jobs.start("V1", 102, "y", ending({}))
+    server.run_one()
+    assert server.newest.state == "done"
+
+
+def test_the_end_of_a_job_gives_others_their_turn_and_tells_how_far_it_is(server: Server) -> None:
+    happened: list[str] = []
+
+    def end() -> Steps:
+        for index in range(3):
+            happened.append(f"layer {index}")
+            yield index / 3
+        return {"layers": ["L1"]}
+
+    server.jobs.start("V1", 1, "x", lambda job: end)
+    server.posted.put(lambda: happened.append("somebody else"))
+    while server.newest.state == "running":
+        server.run_one()
+    assert sorted(happened) == ["layer 0", "layer 1", "layer 2", "somebody else"]
+    assert happened[-1] == "layer 2"
+    assert [update.fraction for _, update in server.told[1:-1]] == [0, 1 / 3, 2 / 3]
+    assert server.newest.result == {"layers": ["L1"]}
+
+
+def test_a_job_that_is_cancelled_at_its_end_takes_no_further_step(server: Server) -> None:
+    happened: list[str] = []
+
+    def end() -> Steps:
+        happened.append("one")
+        yield 0.5
+        happened.append("two")
+        return {}
+
+    server.jobs.start("V1", 1, "x", lambda job: end)
+    server.run_one()
+    server.jobs.cancel("V1", server.newest.job)
+    server.run_one()
+    assert happened == ["one"]
+    assert server.newest.state == "cancelled"
+    assert server.posted.empty()
+
+
+def test_a_step_that_fails_is_told(server: Server) -> None:
+    def end() -> Steps:
+        yield 0.5
+        raise ValueError("bad layer")
+
+    server.jobs.start("V1", 1, "x", lambda job: end)
+    server.run_one()
+    server.run_one()
+    assert (server.newest.state, server.newest.error) == ("failed", "napari refuses it: ValueError: bad layer")
 
 
 def test_who_comes_back_hears_of_its_own_jobs(server: Server) -> None:

@@ -15,7 +15,7 @@ from napari_cuda.protocol.errors import DataError
 from napari_cuda.server.data.opening import OpenRequest, open_path, read_layers, readers_of
 from napari_cuda.server.data.roots import ServedRoots
 
-EVERYWHERE = ServedRoots()
+EVERYWHERE = ServedRoots(urls=["https://data.example/"])
 
 
 @pytest.fixture(scope="module", autouse=True)

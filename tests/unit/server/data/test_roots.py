@@ -77,14 +77,48 @@ def test_without_roots_everything_that_exists(place: Path, monkeypatch: pytest.M
         ServedRoots().resolve("secret/z.tif")
 
 
-def test_remote_stores_only_without_roots(place: Path) -> None:
-    url = "https://data.example/plate.zarr"
-    assert is_url(url)
+SERVED = "https://data.example/plates/one.zarr"
+
+
+@pytest.mark.parametrize("path", [SERVED, f"{SERVED}/0", f"{SERVED}/A/1/0"])
+def test_addresses_below_those_that_are_allowed(place: Path, path: str) -> None:
+    assert is_url(path)
     assert not is_url(str(place))
-    assert ServedRoots().resolve(url) == url
-    for remote in (url, "file:///etc/passwd", f"file://{place}/served/a.tif"):
-        with pytest.raises(DataError, match="remote stores are not served"):
-            ServedRoots([place / "served"]).resolve(remote)
+    for roots in (ServedRoots(urls=[SERVED]), ServedRoots([place / "served"], urls=["s3://bucket", SERVED + "/"])):
+        assert roots.resolve(path) == path
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "https://data.example/plates/two.zarr",
+        "https://data.example/plates/one.zarr.secret",
+        "https://data.example/plates",
+        "http://data.example/plates/one.zarr",
+        "https://data.example:8080/plates/one.zarr",
+        "https://data.example.evil.example/plates/one.zarr",
+        "https://user@data.example/plates/one.zarr",
+        f"{SERVED}/../two.zarr",
+        f"{SERVED}/%2e%2e/two.zarr",
+        f"{SERVED}/..%2ftwo.zarr",
+        f"{SERVED}/%5c..%5ctwo.zarr",
+        f"{SERVED}/0?key=value",
+        f"{SERVED}/0::file:///etc",
+        "http://169.254.169.254/latest/meta-data",
+        "file:///etc/passwd",
+        "https://[",
+    ],
+)
+def test_all_other_addresses_are_refused_whatever_the_roots(place: Path, path: str) -> None:
+    for roots in (ServedRoots(urls=[SERVED]), ServedRoots(), ServedRoots([place / "served"])):
+        with pytest.raises(DataError, match=r"is not served: .* --allow-url") as caught:
+            roots.resolve(path)
+        assert "\n" not in str(caught.value)
+
+
+def test_an_address_with_a_key_opens_as_it_was_given() -> None:
+    signed = "https://data.example/one.zarr?key=value"
+    assert ServedRoots(urls=[signed]).resolve(signed) == signed
 
 
 @pytest.mark.parametrize("path", ["a\0b", "~nobody-of-that-name/x", "loop/x", "x" * 5000])

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_cuda.protocol.packet import CameraPose
-from napari_cuda.server.encode.plan import Job, StreamPlan
+from napari_cuda.server.encode.plan import MOST_REFINING, Job, StreamPlan
 from napari_cuda.server.frames import PixelBuffer, RenderedFrame
 
 KEYFRAME, DELTA, STILL, UNCHANGED = Job.KEYFRAME, Job.DELTA, Job.STILL, Job.UNCHANGED
@@ -70,8 +70,9 @@ NEXT: list[tuple[str, list[tuple[Job, RenderedFrame]], RenderedFrame, bool, Job 
     ("… and also when it no longer rests", AFTER_STILL, replace(FRAME, revision=2), True, UNCHANGED),
     ("what moves after a still is a delta", AFTER_STILL, MOVED, True, DELTA),
     ("another resting picture becomes exact", AFTER_STILL, replace(RESTING, picture_hash=5), True, STILL),
+    ("what was never seen is video first", AFTER_STILL, replace(MOVED, at_rest=True), True, DELTA),
     ("back to the exact picture is a delta", [*AFTER_STILL, (DELTA, MOVED)], FRAME, True, DELTA),
-    ("… and is made exact anew", [*AFTER_STILL, (DELTA, MOVED)], RESTING, True, STILL),
+    ("… and is made exact anew", [*AFTER_STILL, (DELTA, MOVED), (DELTA, FRAME)], RESTING, True, STILL),
     ("back to the picture before a still is a delta", [(KEYFRAME, MOVED), (STILL, RESTING)], MOVED, True, DELTA),
 ]
 
@@ -93,6 +94,40 @@ def test_a_keyframe_comes_on_request_whatever_was_sent_and_then_the_exact_pictur
     plan.sent(KEYFRAME, RESTING)
     assert plan.next(RESTING, room=True, empty=False) is None
     assert plan.next(RESTING, room=True, empty=True) is STILL
+
+
+def test_the_parts_of_a_still_follow_each_other_and_another_picture_ends_them() -> None:
+    plan = sent(*AFTER_KEYFRAME)
+    newer = replace(RESTING, revision=2)
+    for frame in (RESTING, newer):
+        plan.sent(STILL, frame, more=True)
+        assert plan.next(newer, room=False, empty=False) is STILL  # others are on their way: its own parts
+        assert plan.next(newer, room=True, empty=False, part_room=False) is None
+    assert plan.next(MOVED, room=True, empty=False) is DELTA
+    plan.sent(DELTA, MOVED)
+    plan.sent(DELTA, RESTING)
+    assert plan.next(RESTING, room=True, empty=False) is None  # begins again when nothing is on the way
+    assert plan.next(RESTING, room=True, empty=True) is STILL
+
+
+def test_where_a_still_takes_long_ten_pictures_at_most_go_before_it() -> None:
+    plan = sent(*AFTER_KEYFRAME)
+    for _ in range(MOST_REFINING):
+        assert plan.next(RESTING, room=True, empty=False, refine=True) is DELTA
+        assert plan.next(RESTING, room=False, empty=False, refine=True) is None
+        plan.sent(DELTA, RESTING)
+    assert plan.next(RESTING, room=True, empty=False, refine=True) is None
+    assert plan.next(RESTING, room=True, empty=True, refine=True) is STILL
+    plan.sent(STILL, RESTING, more=True)
+    assert plan.next(RESTING, room=True, empty=False, refine=True) is STILL
+
+
+def test_a_part_of_a_still_shows_and_tells_nothing() -> None:
+    plan = sent(*AFTER_KEYFRAME)
+    plan.sent(STILL, RESTING, more=True)
+    assert plan.next(replace(FRAME, revision=2), room=True, empty=False) is UNCHANGED
+    plan.sent(STILL, RESTING)
+    assert plan.next(RESTING, room=True, empty=True) is None
 
 
 def test_requests_before_the_answer_are_one() -> None:

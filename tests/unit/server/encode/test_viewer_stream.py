@@ -6,16 +6,24 @@ import queue
 from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.digest import picture_hash
 from napari_cuda.protocol.packet import CameraPose, PacketHeader, PacketKind, unpack
+from napari_cuda.server.encode.choice import EncoderChoice
+from napari_cuda.server.encode.effort import Effort
+from napari_cuda.server.encode.rate import RateController
+from napari_cuda.server.encode.still_pace import FEWEST
+from napari_cuda.server.encode.viewer_encoder import ViewerEncoder
 from napari_cuda.server.encode.viewer_stream import ViewerStream
 from napari_cuda.server.encode.window import SMALLEST
-from napari_cuda.server.frames import BufferPool, Overlaid, RenderedFrame
+from napari_cuda.server.frames import BufferPool, Overlaid, PixelBuffer, RenderedFrame
 from napari_cuda.server.metrics import ServerMetrics
 
 SIZE = (64, 48)
+BIT_RATE = 5_000_000
 
 
 class Watched:
@@ -26,8 +34,8 @@ class Watched:
         self.failures: list[str] = []
         self.stream = ViewerStream(
             "v1",
-            frame_rate=60,
-            bit_rate=5_000_000,
+            ViewerEncoder(EncoderChoice("x264"), Effort(frame_rate=60, cores=2), frame_rate=60, bit_rate=BIT_RATE),
+            RateController(frame_rate=60, ceiling=BIT_RATE),
             deliver=lambda packet: self.packets.put(unpack(packet)[0]),
             on_room=lambda: None,
             on_failed=self.failures.append,
@@ -80,7 +88,7 @@ def test_a_stream_that_is_not_acknowledged_stops_at_its_window(watched: Watched)
     watched.stream.offer(frame(200))
     with pytest.raises(queue.Empty):
         watched.packets.get(timeout=0.3)
-    watched.stream.ack(sent[0])
+    watched.stream.ack(m.PixelAck(sent[0]))
     assert watched.next().seq == sent[-1] + 1
 
 
@@ -91,4 +99,42 @@ def test_a_viewer_gets_the_overlays_that_it_does_not_draw(watched: Watched) -> N
     shown = burnt if watched.stream.overlays else plain
     assert watched.next().picture_hash == shown.picture_hash
     watched.stream.offer(replace(shown, revision=2))  # without overlays now, and the same to see
+    assert watched.next().kind is PacketKind.UNCHANGED
+
+
+def noise(seed: int, *, revision: int, at_rest: bool) -> RenderedFrame:
+    """A frame whose still has nine parts."""
+    rgba = np.random.default_rng(seed).integers(0, 256, (256, 512, 4), np.uint8)
+    rgba[..., 3] = 255
+    return RenderedFrame(PixelBuffer(rgba), (512, 256), revision, CameraPose(), 0, picture_hash(rgba), at_rest=at_rest)
+
+
+def test_what_moves_goes_before_the_rest_of_a_still_and_waits_for_no_ack_of_its_parts(watched: Watched) -> None:
+    resting = noise(1, revision=1, at_rest=True)
+    watched.stream.offer(resting)
+    first = watched.next()
+    assert first.keyframe
+    watched.stream.ack(m.PixelAck(first.seq))
+    parts = [watched.next() for _ in range(FEWEST)]
+    assert [(part.kind, part.part) for part in parts] == [(PacketKind.STILL_PART, at) for at in range(FEWEST)]
+    assert watched.stream.wants_frame()
+    watched.stream.offer(noise(2, revision=2, at_rest=False))
+    moving = watched.next()
+    assert (moving.kind, moving.revision) == (PacketKind.ACCESS_UNIT, 2)
+    watched.stream.ack(m.PixelAck(moving.seq))
+    watched.stream.offer(replace(resting, revision=3))
+    assert watched.next().kind is PacketKind.ACCESS_UNIT  # back to what was seen before: video first
+
+
+def test_a_still_is_sent_part_by_part_as_they_are_acknowledged_and_once(watched: Watched) -> None:
+    resting = noise(1, revision=1, at_rest=True)
+    watched.stream.offer(resting)
+    packets = [watched.next()]
+    while packets[-1].kind is not PacketKind.STILL:
+        watched.stream.ack(m.PixelAck(packets[-1].seq))
+        packets.append(watched.next())
+    assert [packet.part for packet in packets] == [0, *range(len(packets) - 1)]
+    assert len(packets) > 8
+    watched.stream.ack(m.PixelAck(packets[-1].seq))
+    watched.stream.offer(replace(resting, revision=2))
     assert watched.next().kind is PacketKind.UNCHANGED

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from napari_cuda.protocol import messages as m
+from napari_cuda.protocol.errors import CommandError
 from napari_cuda.server.render.input_replay import LONGEST_WAIT_S, InputReplay
 
 
@@ -16,8 +17,11 @@ class Canvas:
     def __init__(self) -> None:
         self.size_px = (400, 300)
         self.seen: list[m.InputPointer | float] = []
+        self.fails: Exception | None = None
 
     def pointer(self, event: m.InputPointer) -> None:
+        if self.fails is not None:
+            raise self.fails
         self.seen.append(event)
 
     def wait_for_active_slice(self, timeout_s: float) -> None:
@@ -26,6 +30,23 @@ class Canvas:
     @property
     def story(self) -> list[tuple[str, int, list[int]]]:
         return [(event.action, event.button, event.buttons) for event in self.seen if isinstance(event, m.InputPointer)]
+
+
+class Tools:
+    """Counts the hands that come down; refuses them, if told why."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.taken_back = 0
+        self.refuses = ""
+
+    def begin(self) -> None:
+        if self.refuses:
+            raise CommandError(self.refuses)
+        self.begun += 1
+
+    def take_back(self) -> None:
+        self.taken_back += 1
 
 
 def event(action: Any, button: int = 0, buttons: tuple[int, ...] = (), x: int = 5) -> m.InputPointer:
@@ -41,8 +62,13 @@ def canvas() -> Canvas:
 
 
 @pytest.fixture
-def replay(canvas: Canvas) -> InputReplay:
-    return InputReplay(canvas)
+def tools() -> Tools:
+    return Tools()
+
+
+@pytest.fixture
+def replay(canvas: Canvas, tools: Tools) -> InputReplay:
+    return InputReplay(canvas, tools)
 
 
 def test_every_event_of_a_drag_arrives_in_order(canvas: Canvas, replay: InputReplay) -> None:
@@ -101,3 +127,33 @@ def test_a_place_is_measured_from_the_middle_of_either_canvas(canvas: Canvas, re
     replay.apply("V1", m.InputPointer(1, "move", [300, 200], [600, 400]))
     replay.apply("V1", m.InputPointer(2, "move", [10, 10], [200, 100]))
     assert [one.position for one in canvas.seen if isinstance(one, m.InputPointer)] == [[200, 150], [110, 110]]
+
+
+def test_a_hand_comes_down_once_however_many_buttons(replay: InputReplay, tools: Tools) -> None:
+    for one in (PRESS, event("press", 2, (1, 2)), DRAG, event("release", 2, (1,)), RELEASE):
+        replay.apply("V1", one)
+    assert tools.begun == 1
+    replay.apply("V1", event("double", 1, (1,)))
+    assert tools.begun == 2
+
+
+def test_a_drag_that_can_do_nothing_here_is_refused_once_and_whole(
+    canvas: Canvas, replay: InputReplay, tools: Tools
+) -> None:
+    tools.refuses = "switch the view to 2D"
+    assert replay.apply("V1", PRESS) == {"input.pointer": "switch the view to 2D"}
+    assert [replay.apply("V1", one) for one in (DRAG, RELEASE)] == [{}, {}]
+    assert canvas.story == []
+    assert replay.apply("V2", event("move")) == {}
+
+
+def test_a_tool_that_fails_is_taken_back_and_let_go(canvas: Canvas, replay: InputReplay, tools: Tools) -> None:
+    replay.apply("V1", PRESS)
+    canvas.fails = ValueError("shapes of 2 and 3 dimensions")
+    reason = replay.apply("V1", DRAG)["input.pointer"]
+    assert "let go" in reason and reason.endswith("shapes of 2 and 3 dimensions")
+    assert tools.taken_back == 1
+    canvas.fails = None
+    assert [replay.apply("V1", one) for one in (DRAG, RELEASE)] == [{}, {}]
+    assert len(canvas.story) == 1
+    assert replay.apply("V2", PRESS) == {}

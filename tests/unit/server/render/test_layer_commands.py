@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import re
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.commands import COMMANDS
 from napari_cuda.protocol.layer_actions import LAYER_ACTIONS
 from napari_cuda.protocol.properties import LAYER_KINDS
+from napari_cuda.server.data.roots import ServedRoots
 from napari_cuda.server.render.napari_model import menu_actions
 from napari_cuda.server.scene.authority import SceneAuthority
 
@@ -157,3 +160,62 @@ def test_whatever_is_asked_for_is_done_or_refused_in_one_line(asked: list[tuple[
         assert stage.do("layer.create", **new("points", [[1.0, 2.0]], layer="new-ffffffffffffffff")) == ""
     finally:
         stage.jobs.close()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "arrays"),
+    [
+        (new("image", level_shapes=[[8, 8], [4, 4]]), [np.full((8, 8), 3, np.uint8), np.ones((4, 4), np.uint8)]),
+        (new("labels", level_shapes=[]), [np.full((8, 8), 3)]),
+        (new("shapes") | {"shape_types": ["polygon", "path"]}, [TRIANGLE, TRIANGLE + 5]),
+        (new("surface"), [TRIANGLE, np.array([[0, 1, 2]]), np.ones(3)]),
+        (new("points"), [TRIANGLE]),
+    ],
+    ids=["image of levels", "labels", "shapes", "surface", "points"],
+)
+def test_what_was_uploaded_becomes_a_layer_in_a_job(
+    arguments: dict[str, Any], arrays: list[Any], tmp_path: Path
+) -> None:
+    stage = CommandStage(ServedRoots([tmp_path]))
+    np.savez(tmp_path / "a.npz", *arrays)
+    layers = len(stage.viewer.layers)
+    arguments["state"]["values"] = {"name": "sent", "opacity": 0.25}
+    assert stage.do("layer.create", **arguments, uploaded=str(tmp_path / "a.npz")) == ""
+    assert len(stage.viewer.layers) == layers, "not before it is read"
+    stage.run_posted()
+    assert stage.told[-1][1].state == "done", stage.told[-1][1].error
+    assert stage.told[-1][1].result == {"layers": [NEW]}
+    made: Any = stage.viewer.layers[0]
+    assert (made.name, made.opacity, stage.bridge.layer_id(made)) == ("sent", 0.25, NEW)
+    held = (
+        list(made.data) if isinstance(made.data, (list, tuple)) or getattr(made, "multiscale", False) else [made.data]
+    )
+    assert all(np.array_equal(one, other) for one, other in zip(arrays, held, strict=True))
+    stage.jobs.close()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "arrays", "why"),
+    [
+        (new("image", level_shapes=[[8, 8], [4, 4]]), [np.ones((8, 8))], r"needs its pixels: 2 array\(s\)"),
+        (new("image", level_shapes=[[8, 8], [4]]), [np.ones((8, 8)), np.ones(4)], "have the same dimensions"),
+        (new("points"), [np.array([[np.inf, 0.0]])], "must be finite"),
+        (new("surface"), [TRIANGLE, np.array([[0, 1, 9]])], "no indices of its 3 vertices"),
+    ],
+    ids=["too few levels", "levels of other dimensions", "points in infinity", "faces of nothing"],
+)
+def test_what_was_uploaded_is_looked_at_as_closely(
+    arguments: dict[str, Any], arrays: list[Any], why: str, tmp_path: Path
+) -> None:
+    stage = CommandStage(ServedRoots([tmp_path]))
+    np.savez(tmp_path / "a.npz", *arrays)
+    layers = len(stage.viewer.layers)
+    assert stage.do("layer.create", **arguments, uploaded=str(tmp_path / "a.npz")) == ""
+    stage.run_posted()
+    assert stage.told[-1][1].state == "failed"
+    assert re.search(why, stage.told[-1][1].error)
+    assert stage.do("layer.create", **arguments, uploaded="/etc/passwd") == ""
+    stage.run_posted()
+    assert "outside the served roots" in stage.told[-1][1].error
+    assert len(stage.viewer.layers) == layers
+    stage.jobs.close()

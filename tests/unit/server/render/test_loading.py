@@ -19,11 +19,14 @@ def test_a_long_one_is_told_once_and_its_end() -> None:
     notice.look(10.0, loading=True)
     begun = notice.look(10.0 + PATIENCE_S, loading=True)
     assert begun is not None
-    assert (begun.state, begun.cancellable, begun.intent) == ("running", False, 0)
+    assert (begun.state, begun.intent) == ("running", 0)
+    assert notice.is_told(begun.job)
+    assert not notice.is_told("loading-99")
     assert notice.look(11.0, loading=True) is None
     ended = notice.look(12.0, loading=False)
     assert ended is not None
     assert (ended.job, ended.state) == (begun.job, "done")
+    assert not notice.is_told(begun.job)
     assert notice.look(13.0, loading=False) is None
     notice.look(20.0, loading=True)
     again = notice.look(21.0, loading=True)

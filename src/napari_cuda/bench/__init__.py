@@ -1,0 +1,1 @@
+"""`napari-cuda bench`: the whole chain, between processes and over links, beside its floors of the same run."""

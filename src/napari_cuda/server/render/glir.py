@@ -1,0 +1,26 @@
+"""DrawingCommands: vispy's interpreter of what a scene wants of OpenGL, for scenes of many objects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from vispy.gloo.glir import GlirParser
+
+
+class DrawingCommands(GlirParser):
+    """Owner: render thread.
+
+    vispy's own goes through all OpenGL objects before the commands of each visual, looking for those that were
+    deleted: of 500 images, 5000 objects 500 times in a draw. Here it looks when some were.
+    """
+
+    _deleted = False
+
+    def parse(self, commands: Sequence[tuple[Any, ...]]) -> None:
+        """Carry out commands, each (what, the object's id, …)."""
+        if self._deleted:
+            super().parse([])  # it forgets the objects that the commands before these deleted
+        self._deleted = any(command[0] == "DELETE" for command in commands)
+        for command in commands:
+            self._parse(command)
