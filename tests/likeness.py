@@ -52,8 +52,7 @@ def stock_look(scene: str) -> Look:
     try:
         SCENES[scene](viewer)
         _settle_size(viewer)
-        viewer.reset_view(reset_camera_angle=False)
-        _process(0.5)
+        _fit(viewer)
         return _look(viewer)
     finally:
         viewer.close()
@@ -68,7 +67,7 @@ def remote_look(scene: str) -> Look:
         try:
             _settle_size(viewer)
             viewer.sync(30)
-            viewer.reset_view(reset_camera_angle=False)
+            _fit(viewer)
             exact_look(viewer)
             return _look(viewer)
         finally:
@@ -99,6 +98,14 @@ def _settle_size(viewer: napari.Viewer) -> None:
     native = viewer.window._qt_viewer.canvas.native
     size = None
     while size != (size := (native.height(), native.width(), *viewer.canvas.size)):
+        _process(0.5)
+
+
+def _fit(viewer: napari.Viewer) -> None:
+    """Fit the camera to the canvas, again if controls that came late have changed its size."""
+    size = None
+    while size != (size := viewer.canvas.size):
+        viewer.reset_view(reset_camera_angle=False)
         _process(0.5)
 
 

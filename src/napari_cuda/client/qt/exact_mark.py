@@ -1,4 +1,4 @@
-"""ExactMark: the word "exact" in the status bar while the picture is, bit for bit, what the server drew."""
+"""ExactMark: the word "exact" beside the menus while the picture is, bit for bit, what the server drew."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ _MEANING = (
 
 
 class ExactMark:
-    """Owner: GUI thread. It keeps its place when it is away: nothing beside it moves."""
+    """Owner: GUI thread. In the menu bar's corner, where it moves nothing of napari's, come or gone.
+
+    Where the system draws the menus (macOS), which has no corner, it is in the status bar.
+    """
 
     def __init__(self, window: QMainWindow) -> None:
         self._label = QLabel("exact")
@@ -22,9 +25,11 @@ class ExactMark:
         self._label.setFixedWidth(self._label.sizeHint().width() + 12)
         self._exact = True
         self.show(False)
-        bar = window.statusBar()
-        if bar is not None:
-            bar.insertPermanentWidget(0, self._label)
+        menus, bar = window.menuBar(), window.statusBar()
+        if menus is not None and not menus.isNativeMenuBar():
+            menus.setCornerWidget(self._label)
+        elif bar is not None:
+            bar.addPermanentWidget(self._label)
 
     def show(self, exact: bool) -> None:
         """Show the mark, or take it away."""

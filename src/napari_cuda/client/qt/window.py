@@ -88,7 +88,7 @@ class QtHost:
             on_closed=self._on_window_closed,
             on_hidden=self.facade.window_hidden,
         )
-        self._exact_mark = ExactMark(self._window)  # it resizes the canvas
+        self._exact_mark = ExactMark(self._window)
         self.furniture: WindowFurniture | None = None
         self.data_actions: DataActions | None = None
         self._closed = False

@@ -20,7 +20,7 @@ def test_the_mark_comes_and_goes_and_keeps_its_place() -> None:
     mark = ExactMark(window)
     label = window.findChild(QLabel, "exact mark")
     assert label is not None
-    assert label.parent() is window.statusBar()
+    assert window.menuBar().cornerWidget() is label
     assert "pixel for pixel" in label.toolTip()
     widths = set()
     for exact in (False, True, True, False):
