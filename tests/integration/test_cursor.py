@@ -60,6 +60,10 @@ def same_view(viewer: RemoteViewer, stock: ViewerModel, ndisplay: int = 2, zoom:
         each.dims.set_point(0, CENTER[0])
         each.scene.camera.center = CENTER
         each.scene.camera.zoom = zoom
+    for layer in stock.layers:
+        if getattr(layer, "multiscale", False):
+            # Of a volume that fits, the finest level is shown; napari would take the coarsest.
+            layer.locked_data_level = 0 if ndisplay == 3 else None
     viewer.screenshot()
     if ndisplay == 2:
         draw_stock(stock)
@@ -77,8 +81,6 @@ def same(found: Any, expected: Any) -> bool:
 def test_a_thousand_places_say_what_stock_napari_says(
     viewer: RemoteViewer, stock: ViewerModel, ndisplay: int, zoom: float
 ) -> None:
-    # Of a volume that fits, the finest level is shown; napari would take the coarsest.
-    stock.layers["pyramid"].locked_data_level = 0 if ndisplay == 3 else None
     same_view(viewer, stock, ndisplay, zoom)
     count = PLACES // len(VIEWS) // len(stock.layers) + 1
     values = 0
