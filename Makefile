@@ -34,7 +34,8 @@ test: setup-test ## make check, then every test that is neither slow nor needs a
 	@$(LIMIT) 900 scripts/with-display $(PYTEST) -m "alone and not slow and not gpu" $(ARGS) || $(NOTHING_SELECTED)
 
 test-slow: setup-test ## the tests that take minutes
-	@$(LIMIT) 2400 scripts/with-display $(PYTEST) -m "slow and not gpu" $(ARGS)
+	@$(LIMIT) 1500 $(PYTEST) $(WORKERS) -m "slow and not alone and not gpu" $(ARGS) || $(NOTHING_SELECTED)
+	@$(LIMIT) 2400 scripts/with-display $(PYTEST) -m "slow and alone and not gpu" $(ARGS) || $(NOTHING_SELECTED)
 
 check: setup-test ## ruff, formatting, mypy --strict, import contracts
 	@$(BIN)/ruff check .

@@ -25,7 +25,7 @@ from napari_cuda.netsim import Link, NetSim
 from napari_cuda.protocol.packet import HEADER_SIZE, PacketHeader
 from napari_cuda.server_process import ServerProcess
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 Serve = Callable[..., ServerProcess]
 Connect = Callable[..., RemoteViewer]

@@ -16,6 +16,7 @@ LEAST_DB = 45.0
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.parametrize("scene", SCENES)
 def test_the_window_looks_like_stock_naparis(scene: str) -> None:
     require_display()

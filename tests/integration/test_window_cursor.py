@@ -24,7 +24,7 @@ from napari_cuda.netsim import Link
 from napari_cuda.server_process import ServerProcess
 from value_scenes import CANVAS_PX, CENTER, add_values, draw_stock, put_cursor
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(600)]
 
 FAR = Link(0.050)
 """Each way."""

@@ -21,6 +21,7 @@ ROUNDS = 3
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.timeout(600)
 def test_the_list_of_a_hundred_layers_costs_what_it_does_in_napari(serve_scene: Serve) -> None:
     own = open_viewer()
@@ -53,6 +54,7 @@ def test_the_list_of_a_hundred_layers_costs_what_it_does_in_napari(serve_scene: 
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.timeout(900)
 def test_five_hundred_layers_stall_nobody(serve_scene: Serve) -> None:
     """On both sides; the best of a few rounds, for other work on the machine may slow down any of them."""
