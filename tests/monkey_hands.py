@@ -15,6 +15,9 @@ from napari_cuda.client.qt.window import StreamedViewer
 CONTROLS = (QAbstractButton, QComboBox, QAbstractSlider, QAbstractSpinBox)
 """Of the layer's panel. A colour's swatch opens a dialog, which waits for somebody."""
 
+OPENS_DIALOG = "colorbar"
+"""… and so does the button for a colormap of one colour."""
+
 STEPS = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown, Qt.Key.Key_Home, Qt.Key.Key_End)
 """Keys that move a slider and choose in a list."""
 
@@ -105,4 +108,4 @@ class Hands:
 
 
 def _can_be_used(control: QWidget) -> bool:
-    return control.isVisible() and control.isEnabled()
+    return control.isVisible() and control.isEnabled() and control.objectName() != OPENS_DIALOG

@@ -168,6 +168,10 @@ def compare_at_rest(
     cursor = window._session.cursor
     assert pump_until(window, lambda: control.revision >= revision)
     stock.dims.set_point(0, CENTER[0])
+    for layer in stock.layers:
+        if getattr(layer, "multiscale", False):
+            # Of a volume that fits, the finest level is shown; napari would take the coarsest.
+            layer.locked_data_level = 0 if stock.dims.ndisplay == 3 else None
     if stock.dims.ndisplay == 2:
         draw_stock(stock)
     values = 0

@@ -103,6 +103,10 @@ class StreamHub:
         """Return True if at least one viewer's window has room."""
         return any(stream.wants_frame() for stream in self._all())
 
+    def took_newest(self) -> bool:
+        """Return True if at least one viewer's stream took the newest frame."""
+        return any(stream.took_newest() for stream in self._all())
+
     def wants_overlays(self) -> bool:
         """Return True if at least one viewer draws no overlays itself."""
         return any(stream.overlays for stream in self._all())

@@ -33,6 +33,8 @@ class StreamPlan:
         self._viewer = viewer
         self._keyframe_needed = True
         self._picture: tuple[int, tuple[int, int]] | None = None
+        self._video: tuple[tuple[int, int], bool] | None = None
+        """Of the last video: the canvas, and whether there was a margin around it."""
         self._exact: tuple[int, tuple[int, int]] | None = None
         self._becoming_exact: tuple[int, tuple[int, int]] | None = None
         self._refined = 0
@@ -59,10 +61,11 @@ class StreamPlan:
         if frame is None:
             return None
         picture = (frame.picture_hash, frame.picture_size)
-        if not self._keyframe_needed and frame.at_rest and self._exact != picture and self._seen(frame):
+        covered = self._covered(frame)
+        if not self._keyframe_needed and frame.at_rest and self._exact != picture and (covered or self._seen(frame)):
             if self._becoming_exact == picture:
                 return Job.STILL if part_room else None
-            if refine and self._refined < MOST_REFINING:
+            if refine and not covered and self._refined < MOST_REFINING:
                 return Job.DELTA if room else None
             return Job.STILL if empty else None
         return self._next_picture(frame) if room else None
@@ -81,6 +84,10 @@ class StreamPlan:
         told = self._told
         return told is not None and (told[0], told[2]) == (frame.revision, frame.camera)
 
+    def _covered(self, frame: RenderedFrame) -> bool:
+        """Return whether the viewer's video shows more than this canvas: without a margin none may take its place."""
+        return self._video == (frame.canvas_size, True) and frame.margin == 0
+
     def sent(self, job: Job, frame: RenderedFrame, *, more: bool = False) -> None:
         """Note that the packet for `frame` left; a still may have `more` parts, and shows nothing before the last."""
         picture = (frame.picture_hash, frame.picture_size)
@@ -93,6 +100,7 @@ class StreamPlan:
         if job in (Job.KEYFRAME, Job.DELTA):
             self._refined = self._refined + 1 if self._picture == picture else 0
             self._picture = picture
+            self._video = (frame.canvas_size, frame.margin > 0)
             self._exact = None
         elif job is Job.STILL:
             self._picture = self._exact = picture

@@ -93,6 +93,11 @@ class ViewerStream:
         with self._changed:
             return self._window.room > int(self._fresh)
 
+    def took_newest(self) -> bool:
+        """Return True if the newest frame was sent, or is being encoded: another does not replace it."""
+        with self._changed:
+            return not self._fresh
+
     @property
     def round_trip_s(self) -> float:
         """What a packet takes to be shown and acknowledged, at best; 0 if it is not known yet."""

@@ -52,6 +52,9 @@ class FrameSink(Protocol):
     def wants_frame(self) -> bool:
         """Return True if at least one viewer's window has room."""
 
+    def took_newest(self) -> bool:
+        """Return True if at least one viewer's stream took the newest frame."""
+
     def wants_overlays(self) -> bool:
         """Return True if at least one viewer draws no overlays itself."""
 
@@ -342,7 +345,7 @@ class RenderLoop:
 
     def _margin_is_seen(self, frame: RenderedFrame) -> bool:
         """Return whether the exact picture may come: what lies around it was drawn, and was sent."""
-        if frame.margin and self._round_trip_s() and not self._frames.wants_frame():
+        if frame.margin and self._round_trip_s() and not self._frames.took_newest():
             return False
         asks = self._margin.ask_before_rest(frame.margin, frame.revision, self._round_trip_s())
         if asks:

@@ -185,3 +185,15 @@ def test_the_viewer_always_holds_what_it_was_promised(history: list[Any]) -> Non
             plan.sent(job, frame)
         if at_rest and empty and job is None:
             assert exact
+
+
+def test_what_rests_without_a_margin_never_takes_the_place_of_video_with_one() -> None:
+    wide = replace(MOVED, margin=64)
+    plan = sent((KEYFRAME, FRAME), (DELTA, wide))
+    resting = replace(MOVED, picture_hash=102, at_rest=True)
+    assert plan.next(resting, room=True, empty=True, refine=True) is STILL
+    unseen = replace(resting, revision=3)
+    assert plan.next(unseen, room=True, empty=False) is None
+    assert plan.next(unseen, room=True, empty=True) is STILL
+    larger = replace(unseen, canvas_size=(4, 4))
+    assert plan.next(larger, room=True, empty=True) is DELTA, "of another canvas"
