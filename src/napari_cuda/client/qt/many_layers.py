@@ -6,6 +6,7 @@ is selected, and for each that is painted, it goes through all rows.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +14,8 @@ import napari
 from napari.layers import Layer
 from qtpy.QtCore import QItemSelection, QModelIndex, QObject, QTimer
 from qtpy.QtWidgets import QWidget
+
+from napari_cuda.client.mirror.remote_layers import RemoteLayer
 
 # As in `napari_adapter.py`, checked by the same contract test.
 PRIVATE_NAMES = (
@@ -47,7 +50,9 @@ class _Controls(dict[Layer, QWidget]):
 
     def make(self, layer: Layer) -> None:
         """Make the controls of a layer that has none, unless the user's settings want panels only."""
-        self._container._add(SimpleNamespace(value=layer))
+        # What a control sets its layer to while it learns to show it is nobody's doing.
+        with layer.applying() if isinstance(layer, RemoteLayer) else nullcontext():
+            self._container._add(SimpleNamespace(value=layer))
 
 
 class _ControlsOnDemand(QObject):
