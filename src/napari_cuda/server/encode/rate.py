@@ -15,6 +15,10 @@ LEAST_BIT_RATE = 200_000
 _TOLERATED_WAIT_S = 0.008
 """A queue this long is noise: threads and jitter. A longer one is ours."""
 _LONGEST_WAIT_S = 0.06
+_LONGEST_JITTER_S = 0.04
+"""So much later than at best may pictures usually be for it to count as jitter."""
+_STALL_S = 0.12
+"""A picture this late is no jitter: the link stands still, or became a slow one."""
 _PERIOD_S = 0.1
 """The rate is raised once in so long, or once in a round trip if that is longer: what it does must be seen first."""
 _FIRST_RISE, _LARGEST_RISE = 0.04, 0.25
@@ -63,6 +67,8 @@ class RateController:
         self._link = Station()
         self._screen = Station()
         self._round_trip = Shortest()
+        self._usual_trip_s = 0.0
+        """On the link, there and back, without what the viewer took to show the picture."""
         self._cadence_s = self._fastest_s
         self._mean_bytes = 0.0
         self._sent_s = -math.inf
@@ -92,7 +98,11 @@ class RateController:
         self._screen.passed(
             1.0, received_s, received_s + arrival.held_s, newest_entered_s=received_s, newest_amount=1.0
         )
-        self._round_trip.note(now_s - newest.sent_s, bits[-1], now_s)
+        trip_s = now_s - newest.sent_s
+        self._round_trip.note(trip_s, bits[-1], now_s)
+        on_link_s = trip_s - arrival.held_s - self._link.wait_s
+        on_link_s = min(on_link_s, self._round_trip.seconds + _LONGEST_JITTER_S)
+        self._usual_trip_s += _SMOOTHING * (on_link_s - self._usual_trip_s) if self._usual_trip_s else on_link_s
         self._steer(now_s)
         self.window = min(self._window(), self.window + 1)
 
@@ -131,7 +141,7 @@ class RateController:
 
     def _window(self) -> int:
         """Return what the way holds at the pace of its slowest part: `(RTT + S/R) / max(1/fps, S/R)`."""
-        if self._link.wait_s > _LONGEST_WAIT_S:
+        if self._link.wait_s > _LONGEST_WAIT_S or self._link.late_s > _STALL_S:
             return SMALLEST  # until the queue is gone
         rate = min(self._link.rate_per_s or math.inf, 1.25 * self.bit_rate)
         picture_s = 8 * self._mean_bytes / rate
@@ -139,13 +149,17 @@ class RateController:
         pace_s = max(self._cadence_s, picture_s, 1.0 / shown_per_s if shown_per_s else 0.0)
         # The shortest round trip has the link's time for the bits of then in it already.
         way_s = self._round_trip.seconds + max(0.0, picture_s - self._round_trip.amount / rate)
+        # Jitter is part of the way. A queue is not: it looks the same from here, but the rate takes it away.
+        way_s = max(way_s, min(self._usual_trip_s, way_s + _LONGEST_JITTER_S))
         return min(max(math.ceil(way_s / pace_s), SMALLEST), LARGEST)
 
     # --- the rate -----------------------------------------------------------------------
 
     def _steer(self, now_s: float) -> None:
         wait_s, carried = self._link.wait_s, self._link.rate_per_s
-        if wait_s > _TOLERATED_WAIT_S:
+        if carried is None and (wait_s > _LONGEST_WAIT_S or self._link.late_s > _STALL_S):
+            self._fall_blindly(now_s)
+        elif wait_s > _TOLERATED_WAIT_S:
             if carried is not None:
                 # Below what it carries, so that what waits is gone in a few pictures.
                 lower = carried * (1.0 - min(max(2.0 * wait_s, 0.05), 0.4))
@@ -155,6 +169,13 @@ class RateController:
             self._raised_s = now_s
         elif now_s - self._raised_s >= max(_PERIOD_S, self._round_trip.seconds):
             self._raise(now_s)
+
+    def _fall_blindly(self, now_s: float) -> None:
+        """Halve the rate, once in a round trip: the link carries less, or stands still, and nothing tells how much."""
+        if now_s - self._raised_s >= max(_PERIOD_S, self._round_trip.seconds):
+            self.bit_rate = max(0.5 * self.bit_rate, LEAST_BIT_RATE)
+            self._rise = _LARGEST_RISE  # if it only stood still
+            self._raised_s = now_s
 
     def _raise(self, now_s: float) -> None:
         budget = self.bit_rate * self._cadence_s / 8

@@ -21,6 +21,8 @@ class _Passage:
     at_s: float
     seconds: float
     amount: float
+    within_s: float = math.inf
+    """It left so long after the one before: being served took no longer."""
 
 
 class Shortest:
@@ -40,7 +42,13 @@ class Shortest:
         """What it was that passed so fast."""
         return self._passages[0].amount if self._passages else 0.0
 
-    def note(self, seconds: float, amount: float, now_s: float) -> None:
+    def service_s(self, rate_per_s: float) -> float:
+        """Return the part of the shortest passage in which it was served, if the rate was not another one then."""
+        if not self._passages:
+            return 0.0
+        return min(self._passages[0].amount / rate_per_s, self._passages[0].within_s)
+
+    def note(self, seconds: float, amount: float, now_s: float, within_s: float = math.inf) -> None:
         """Take in one passage."""
         passages = self._passages
         while passages and passages[0].at_s < now_s - BELIEVED_S:
@@ -48,7 +56,7 @@ class Shortest:
         while passages and passages[-1].seconds >= seconds:
             passages.pop()
         if not passages or now_s - passages[-1].at_s > BELIEVED_S / 300:
-            passages.append(_Passage(now_s, seconds, amount))
+            passages.append(_Passage(now_s, seconds, amount, within_s))
 
 
 class Station:
@@ -62,6 +70,8 @@ class Station:
     def __init__(self) -> None:
         self.wait_s = 0.0
         """How long the newest had to wait for those before it."""
+        self.late_s = 0.0
+        """How much longer than the shortest passage its own was."""
         self._shortest = Shortest()
         self._left_s = -math.inf
         # Bound: what is older than the span, or than the newest 64, is dropped.
@@ -83,7 +93,8 @@ class Station:
         self, amount: float, entered_s: float, left_s: float, *, newest_entered_s: float, newest_amount: float
     ) -> None:
         """Note that `amount` went in from `entered_s` on and was out at `left_s`, with its newest part."""
-        self._shortest.note(left_s - newest_entered_s, newest_amount, left_s)
+        self._shortest.note(left_s - newest_entered_s, newest_amount, left_s, left_s - self._left_s)
+        self.late_s = left_s - newest_entered_s - self._shortest.seconds
         free_s = self._left_s - entered_s - self._shortest.seconds
         while len(self._served) > _FEWEST - 1 and self._served[0].at_s < left_s - _SPAN_S:
             self._served.popleft()
@@ -93,5 +104,5 @@ class Station:
             self._served.clear()  # it has long had nothing to wait for
         # Even the shortest passage had to be served, which its waiting was not.
         rate = self.rate_per_s
-        self.wait_s = max(0.0, free_s + (self._shortest.amount / rate if rate else 0.0))
+        self.wait_s = max(0.0, free_s + (self._shortest.service_s(rate) if rate else 0.0))
         self._left_s = left_s

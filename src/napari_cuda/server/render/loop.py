@@ -235,7 +235,12 @@ class RenderLoop:
 
     def _hold_s(self) -> float:
         """Seconds for which no more intents are taken: what was asked last is not shown yet."""
-        return self._pacing.hold_s(time.monotonic(), loading=self._canvas.awaiting, damaged=self._canvas.needs_draw)
+        return self._pacing.hold_s(
+            time.monotonic(),
+            loading=self._canvas.awaiting,
+            damaged=self._canvas.needs_draw,
+            wanted=self._frames.wants_frame(),
+        )
 
     def _run_inbox(self) -> bool:
         """Run what waits; True if there were intents. Each viewer's ack is for the newest, and all refusals."""

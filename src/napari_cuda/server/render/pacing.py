@@ -39,6 +39,7 @@ class FramePacing:
         self._changed_s = float("-inf")
         self._asked_s = float("-inf")
         self._redraw_from_s = float("-inf")
+        self._put_off = False
         self._resting = True
 
     @property
@@ -54,6 +55,7 @@ class FramePacing:
     def asked(self, now_s: float) -> None:
         """Note that intents were applied."""
         self._asked_s = now_s
+        self._put_off = False
         self.arrived()
 
     def arrived(self) -> None:
@@ -68,14 +70,19 @@ class FramePacing:
         """Return for how long what was asked last may still take; never negative."""
         return max(0.0, self._asked_s + PATIENCE_S - now_s)
 
-    def hold_s(self, now_s: float, *, loading: bool, damaged: bool) -> float:
-        """Return for how long no more intents are taken: they would replace unseen what was asked last."""
-        unseen = loading or (damaged and now_s >= self._redraw_from_s)
+    def hold_s(self, now_s: float, *, loading: bool, damaged: bool, wanted: bool) -> float:
+        """Return for how long no more intents are taken: they would replace unseen what was asked last.
+
+        If a draw had to wait, for a window or the frame rate, what came in meanwhile is taken once more before it.
+        """
+        newest_first = self._put_off and wanted and now_s >= self._drawn_s + self._interval_s
+        unseen = loading or (damaged and now_s >= self._redraw_from_s and not newest_first)
         return self.patience_left_s(now_s) if unseen else 0.0
 
     def drawn(self, now_s: float) -> None:
         """Note that drawing began at `now_s`."""
         self._drawn_s = now_s
+        self._put_off = False
 
     def rested(self) -> None:
         """Note that the resting picture was handed out."""
@@ -87,10 +94,11 @@ class FramePacing:
         `damaged`: there is something to draw. `wanted`: some viewer's window has room.
         """
         if damaged:
+            wait_s = max(self._drawn_s + self._interval_s, self._redraw_from_s) - now_s
+            self._put_off = not wanted or wait_s > 0
             if not wanted:
                 return Next.WAIT, None
-            wait_s = max(self._drawn_s + self._interval_s, self._redraw_from_s) - now_s
-            return (Next.WAIT, wait_s) if wait_s > 0 else (Next.DRAW, None)
+            return (Next.WAIT, wait_s) if self._put_off else (Next.DRAW, None)
         if self._resting:
             return Next.WAIT, None
         wait_s = self._changed_s + REST_AFTER_S - now_s

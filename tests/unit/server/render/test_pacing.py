@@ -109,15 +109,32 @@ def test_a_loop_that_follows_it_draws_at_the_frame_rate_and_then_stops(frame_rat
 def test_no_more_intents_are_taken_before_the_last_are_shown_or_patience_ends(loading: bool, damaged: bool) -> None:
     pacing = FramePacing(60)
     pacing.asked(10.0)
-    assert pacing.hold_s(10.0, loading=loading, damaged=damaged) == pytest.approx(PATIENCE_S)
-    assert pacing.hold_s(10.0 + PATIENCE_S, loading=loading, damaged=damaged) == 0
+    assert pacing.hold_s(10.0, loading=loading, damaged=damaged, wanted=True) == pytest.approx(PATIENCE_S)
+    assert pacing.hold_s(10.0 + PATIENCE_S, loading=loading, damaged=damaged, wanted=True) == 0
 
 
 def test_intents_are_taken_when_what_was_asked_is_shown() -> None:
     pacing = FramePacing(60)
-    assert pacing.hold_s(5.0, loading=True, damaged=True) == 0  # nothing was asked yet
+    assert pacing.hold_s(5.0, loading=True, damaged=True, wanted=True) == 0  # nothing was asked yet
     pacing.asked(10.0)
-    assert pacing.hold_s(10.0, loading=False, damaged=False) == 0
+    assert pacing.hold_s(10.0, loading=False, damaged=False, wanted=True) == 0
+
+
+def test_a_draw_that_had_to_wait_shows_the_newest() -> None:
+    pacing = FramePacing(60)
+
+    def hold_s(now_s: float, *, loading: bool = False, wanted: bool = True) -> float:
+        return pacing.hold_s(now_s, loading=loading, damaged=True, wanted=wanted)
+
+    pacing.asked(10.0)
+    assert decide(pacing, 10.0, damaged=True, wanted=False) == (WAIT, None)
+    assert hold_s(10.01, wanted=False) == pytest.approx(PATIENCE_S - 0.01)
+    assert hold_s(10.02, loading=True) > 0
+    assert hold_s(10.02) == 0
+    # Once: what is asked then is drawn, whatever else comes in while its slice is on its way.
+    pacing.asked(10.02)
+    assert hold_s(10.025) == pytest.approx(PATIENCE_S - 0.005)
+    assert decide(pacing, 10.025, damaged=True) == (DRAW, None)
 
 
 def test_a_redraw_that_a_draw_asked_for_lets_intents_come_first() -> None:
@@ -125,7 +142,7 @@ def test_a_redraw_that_a_draw_asked_for_lets_intents_come_first() -> None:
     pacing.asked(10.0)
     pacing.drawn(10.0)
     pacing.redraw_asked(10.01)
-    assert pacing.hold_s(10.015, loading=False, damaged=True) == 0
+    assert pacing.hold_s(10.015, loading=False, damaged=True, wanted=True) == 0
     assert decide(pacing, 10.015, damaged=True) == (WAIT, round(REDRAW_S - 0.005, 6))
     assert decide(pacing, 10.01 + REDRAW_S, damaged=True) == (DRAW, None)
 
