@@ -73,6 +73,10 @@ class RateController:
         self._mean_bytes = 0.0
         self._sent_s = -math.inf
         self._blocked = False
+        self._opened_s = math.inf
+        """When the window that was full had room again; infinite while it is full, or was not."""
+        self._making_s = 0.0
+        """What it takes to draw and encode a picture once there is room for it."""
         self._full_at = 0.0
         """What the link carried when pictures last waited on it, in bit/s."""
         self._rise = _FIRST_RISE
@@ -85,12 +89,18 @@ class RateController:
         interval_s = now_s - self._sent_s
         if not self._blocked and interval_s <= _SLOWEST_CADENCE_S:
             self._cadence_s += _SMOOTHING * (max(interval_s, self._fastest_s) - self._cadence_s)
+        making_s = now_s - max(self._opened_s, self._sent_s + self._fastest_s)
+        if 0.0 <= making_s <= _SLOWEST_CADENCE_S:
+            self._making_s += _SMOOTHING * (making_s - self._making_s)
+        self._opened_s = math.inf
         self._mean_bytes += _SMOOTHING * (size_bytes - self._mean_bytes) if self._mean_bytes else size_bytes
         self._sent_s = now_s
         self._blocked = room == 0
 
     def acked(self, sent: Sequence[Sent], arrival: Arrival, now_s: float) -> None:
         """Note that the packets `sent` arrived and were shown, or skipped for the newest of them."""
+        if self._blocked:
+            self._opened_s = min(self._opened_s, now_s)
         newest = sent[-1]
         bits = [8.0 * packet.size_bytes for packet in sent]
         received_s = arrival.received_s
@@ -151,12 +161,14 @@ class RateController:
         way_s = self._round_trip.seconds + max(0.0, picture_s - self._round_trip.amount / rate)
         # Jitter is part of the way. A queue is not: it looks the same from here, but the rate takes it away.
         way_s = max(way_s, min(self._usual_trip_s, way_s + _LONGEST_JITTER_S))
-        return min(max(math.ceil(way_s / pace_s), SMALLEST), LARGEST)
+        return min(max(math.ceil((way_s + self._making_s) / pace_s), SMALLEST), LARGEST)
 
     # --- the rate -----------------------------------------------------------------------
 
     def _steer(self, now_s: float) -> None:
         wait_s, carried = self._link.wait_s, self._link.rate_per_s
+        if wait_s <= _LONGEST_WAIT_S:
+            wait_s = self._link.standing_s
         if carried is None and (wait_s > _LONGEST_WAIT_S or self._link.late_s > _STALL_S):
             self._fall_blindly(now_s)
         elif wait_s > _TOLERATED_WAIT_S:

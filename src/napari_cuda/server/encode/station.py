@@ -12,6 +12,8 @@ BELIEVED_S = 10.0
 _SPAN_S = 0.3
 """What passed in this time says how fast the station is; of a slow one at least so many:"""
 _FEWEST = 3
+_STANDING_S = 0.08
+"""A queue stands if nothing passed without waiting for so long; else it is a burst of threads or of jitter."""
 _MOST = 64
 """Bound of what is remembered: a second of pictures at 60 a second."""
 
@@ -74,8 +76,15 @@ class Station:
         """How much longer than the shortest passage its own was."""
         self._shortest = Shortest()
         self._left_s = -math.inf
+        # Bound: what is older than the span is dropped, and of two the longer counts only if it is newer.
+        self._waits: deque[tuple[float, float]] = deque()
         # Bound: what is older than the span, or than the newest 64, is dropped.
         self._served: deque[_Passage] = deque(maxlen=_MOST)
+
+    @property
+    def standing_s(self) -> float:
+        """The shortest wait of late: what never empties is a queue."""
+        return self._waits[0][1] if self._waits else 0.0
 
     @property
     def rate_per_s(self) -> float | None:
@@ -106,3 +115,8 @@ class Station:
         rate = self.rate_per_s
         self.wait_s = max(0.0, free_s + (self._shortest.service_s(rate) if rate else 0.0))
         self._left_s = left_s
+        while self._waits and self._waits[-1][1] >= self.wait_s:
+            self._waits.pop()
+        self._waits.append((left_s, self.wait_s))
+        while len(self._waits) > 1 and self._waits[0][0] < left_s - _STANDING_S:
+            self._waits.popleft()
