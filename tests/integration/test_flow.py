@@ -65,20 +65,20 @@ class Queues:
             "client intents being timed": len(loop._intent_times),
             "client packets to decode": loop.pipeline._intake.waiting,
         }
-        if number % 60 == 0:  # asking for the server's queues costs it time of its own
+        if number % 20 == 0:  # asking for the server's queues costs it time of its own
             samples = workloads.server_samples(self._server, "queue")
             found |= {f"server {name}": int(length) for name, length in samples.items()}
         for name, length in found.items():
             self.lengths.setdefault(name, []).append(length)
 
     def grown(self) -> dict[str, tuple[float, float]]:
-        """Return the queues that were longer in the last third than in the first: mean lengths."""
-        means = {}
+        """Return the queues that were longer in the last third than in the first: median lengths."""
+        medians = {}
         for name, lengths in self.lengths.items():
             third = len(lengths) // 3
-            means[name] = (statistics.fmean(lengths[:third]), statistics.fmean(lengths[-third:]))
+            medians[name] = (statistics.median(lengths[:third]), statistics.median(lengths[-third:]))
         # What is on its way varies by a few; what grows does so by the input.
-        return {name: (first, last) for name, (first, last) in means.items() if last > first + 3}
+        return {name: (first, last) for name, (first, last) in medians.items() if last > first + 3}
 
 
 def pan_for(seconds: float, server: ServerProcess, viewer: RemoteViewer) -> workloads.Outcome:
