@@ -40,6 +40,7 @@ PRIVATE_NAMES = (
     "viewer.window._qt_viewer.canvas._viewer_overlay_to_visual",
     "viewer.window._qt_viewer.canvas._scene_canvas._generate_draw_order",
     "viewer.window._qt_viewer.canvas._scene_canvas.scene",
+    "viewer.window._qt_viewer.canvas._scene_canvas.context.shared.parser.env",
     "viewer.window._qt_viewer.canvas._scene_canvas.events.draw",
     "viewer.window._qt_viewer.canvas._scene_canvas.events.resize",
     "viewer.window._qt_viewer.canvas._scene_canvas.physical_size",
@@ -225,6 +226,9 @@ class CanvasAdapter:
                 log.error("the video cannot be drawn: %s", error)
         else:
             self._complaint = ""
+        finally:
+            # vispy does not use the program again that it believes is current: none is.
+            self._scene_canvas.context.shared.parser.env.pop("current_program", None)
 
     def _context_lost(self) -> None:
         if self._on_context_lost is not None and not self._closed and self.can_make_current():
