@@ -11,6 +11,7 @@ from napari_cuda import conversion
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.properties import layer_properties, scope_properties
 from napari_cuda.protocol.property import Property, Scope
+from napari_cuda.protocol.viewer_rows import OWN_CANVAS
 from napari_cuda.protocol.wire_types import Bool, Choice, Number, Wire
 
 FEWEST_LAYERS = 4
@@ -71,8 +72,8 @@ class Monkey:
             ((Scope.DIMS, viewer.dims), (Scope.CAMERA, viewer.scene.camera), (Scope.VIEW, viewer))
         )
         row = self._a_row(scope_properties(scope))
-        if row.name == "size":
-            return  # the window's own
+        if row.name in OWN_CANVAS:
+            return
         conversion.write(root, row, self._value(row))
 
     def step(self, viewer: Any) -> None:
@@ -134,7 +135,7 @@ def differences(viewers: dict[str, Any], truth: m.SceneSnapshot) -> list[str]:
     def compare(name: str, where: str, rows: dict[str, Property], root: Any, values: m.Values) -> None:
         for row in rows.values():
             shown = conversion.read(root, row)
-            if row.name in values and shown != values[row.name] and not (where == "view" and row.name == "size"):
+            if row.name in values and shown != values[row.name] and not (where == "view" and row.name in OWN_CANVAS):
                 found.append(f"{name}: {where}.{row.name} is {shown!r}, the server says {values[row.name]!r}")
 
     for name, viewer in viewers.items():

@@ -61,6 +61,17 @@ def camera_pose(viewer: ViewerModel) -> CameraPose:
     )
 
 
+def scene_size(viewer: ViewerModel) -> tuple[float, float]:
+    """Return (height, width) in world units of what the layers fill; (1, 1) if nothing."""
+    if not viewer.layers:
+        return 1.0, 1.0
+    # Of dims, not of the layers: those may have other dimensions while layers come and go.
+    dims = viewer.dims
+    ranges = [dims.range[axis] for axis in dims.displayed[-2:]]
+    height, width = np.nan_to_num([found.stop - found.start + found.step for found in ranges], nan=1.0)
+    return max(float(height), 1e-9), max(float(width), 1e-9)
+
+
 def canvas_directions(viewer: ViewerModel) -> tuple[Direction, Direction]:
     """Return which directions of the world, in the order of a camera's centre, go right and down on the canvas."""
     camera = viewer.scene.camera

@@ -32,6 +32,7 @@ def take(source: str, output: Path, *, size: tuple[int, int] | None, ndisplay: i
             connected_s = time.monotonic()
             if size is not None:
                 viewer.canvas.size = size[::-1]
+                viewer.rendering.pixel_ratio = 1.0
             if ndisplay is not None:
                 viewer.dims.ndisplay = ndisplay
             if size is not None or ndisplay is not None:

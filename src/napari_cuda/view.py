@@ -26,7 +26,8 @@ class Rendering(EventedModel):
     `quality` of volumes: `auto` draws less while something moves if the machine needs it, `full` never does,
     `fast` always. `volume_step` is the distance between the samples along a ray in voxels; None:
     napari's own. `theme` is that of the server's viewer, whose colour the canvas has; that of a window
-    is its user's own.
+    is its user's own. The canvas has `pixel_ratio` pixels of the picture for each of its own, as a window on a
+    screen of high resolution.
     """
 
     model_config = ConfigDict(validate_assignment=True)
@@ -34,6 +35,13 @@ class Rendering(EventedModel):
     quality: Quality = "auto"
     volume_step: float | None = None
     theme: str = "dark"
+    pixel_ratio: float = 1.0
+
+
+def framebuffer_size(size: tuple[int, int], pixel_ratio: float) -> tuple[int, int]:
+    """Return (width, height) of the picture of a canvas of that size, to the pixel as vispy has it in a window."""
+    width, height = size
+    return int(width * pixel_ratio), int(height * pixel_ratio)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import inspect
 import weakref
 from collections.abc import Iterator
 from operator import attrgetter
+from unittest.mock import patch
 
 import napari
 import pytest
@@ -14,6 +15,8 @@ from napari._app_model import get_app_model
 from napari._qt.qt_viewer import QtViewer
 from napari._vispy.layers.base import VispyBaseLayer
 from napari._vispy.utils.visual import create_vispy_layer
+from vispy.gloo import gl
+from vispy.gloo.glir import GlirProgram
 
 from gl_window import open_viewer
 from napari_cuda.client.qt import many_layers, napari_adapter, null_visuals
@@ -69,6 +72,20 @@ def test_update_pending_is_set_by_update_and_cleared_by_drawing(viewer: napari.V
     assert scene_canvas._update_pending is True, UPGRADE
     scene_canvas.on_draw(None)
     assert scene_canvas._update_pending is False, UPGRADE
+
+
+def test_vispy_remembers_the_current_program_where_it_is_told_that_there_is_none(viewer: napari.Viewer) -> None:
+    program = GlirProgram.__new__(GlirProgram)
+    known = program._parser = viewer.window._qt_viewer.canvas._scene_canvas.context.shared.parser
+    program._handle = 12345
+    known.env["current_program"] = 12345
+    with patch.object(gl, "glUseProgram") as use:
+        program.activate()
+        assert not use.called, UPGRADE
+        del known.env["current_program"]
+        program.activate()
+    assert use.call_args.args == (12345,), UPGRADE
+    del known.env["current_program"]
 
 
 def test_visuals_are_made_as_the_null_visual_expects() -> None:

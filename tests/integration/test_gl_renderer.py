@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from OpenGL import GL
+from vispy.gloo import Program
 
 from gl_window import Picture, Window, exact_frame, frame_of, padded, rgb_reference, yuv_frame
 from napari_cuda.client.playout.picture import ColorSpec, ExactPicture, YuvPicture
@@ -230,7 +231,6 @@ def test_a_new_context_starts_afresh(window: Window, monkeypatch: pytest.MonkeyP
 
 def test_the_gl_state_is_as_it_was(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
     names = [
-        GL.GL_CURRENT_PROGRAM,
         GL.GL_DEPTH_TEST,
         GL.GL_BLEND,
         GL.GL_CULL_FACE,
@@ -240,6 +240,7 @@ def test_the_gl_state_is_as_it_was(window: Window, monkeypatch: pytest.MonkeyPat
         GL.GL_UNPACK_ROW_LENGTH,
         GL.GL_ACTIVE_TEXTURE,
         GL.GL_ARRAY_BUFFER_BINDING,
+        GL.GL_VERTEX_ARRAY_BINDING,
         GL.GL_TEXTURE_BINDING_2D,
     ]
     seen = []
@@ -265,6 +266,87 @@ def test_the_gl_state_is_as_it_was(window: Window, monkeypatch: pytest.MonkeyPat
     assert np.abs(shown[: yuv.shape[0], : yuv.shape[1]] - rgb_reference(yuv, COLORS[0])).max() <= 2
     assert seen
     assert all(before == after for before, after in seen)
+
+
+def visual_program(color: tuple[float, float, float, float]) -> Program:
+    """Return a program of vispy's that fills the canvas."""
+    program = Program(
+        "attribute vec2 corner; void main() { gl_Position = vec4(corner, 0.0, 1.0); }",
+        "uniform vec4 color; void main() { gl_FragColor = color; }",
+    )
+    program["corner"] = np.array([(-1, -1), (3, -1), (-1, 3)], np.float32)
+    program["color"] = color
+    return program
+
+
+@pytest.mark.parametrize("version", [None, (2, 1)], ids=["vertex arrays", "OpenGL 2"])
+def test_vispy_may_delete_the_program_it_used_last_before_the_video_is_drawn(
+    window: Window, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, version: tuple[int, int] | None
+) -> None:
+    if version is not None:
+        monkeypatch.setattr(gl_renderer, "gl_version", lambda: version)
+        window.adapter.make_current()
+        window.renderer.lose_context()
+    canvas = window.viewer.window._qt_viewer.canvas._scene_canvas
+    known = canvas.context.shared.parser.env
+    seen: dict[str, object] = {}
+    paint = window.renderer.draw
+
+    def program_in_use() -> tuple[int, int]:
+        return int(GL.glGetIntegerv(GL.GL_CURRENT_PROGRAM)), known.get("current_program", 0)
+
+    def spy(*arguments: object) -> bool:
+        first = visual_program((1, 0, 0, 1))
+        first.draw("triangles")
+        seen["deleted"] = program_in_use()
+        first.delete()
+        canvas.context.flush_commands()
+        for step in range(4):  # as for instances
+            GL.glVertexAttribDivisor(step, 1)
+        GL.glEnable(GL.GL_BLEND)
+        GL.glBlendFunc(GL.GL_ONE, GL.GL_ZERO)
+        return paint(*arguments)
+
+    def draw_another(_event: object) -> None:
+        seen["after the video"] = program_in_use()
+        seen["blends"] = bool(GL.glIsEnabled(GL.GL_BLEND))
+        seen["video"] = tuple(GL.glReadPixels(5, 5, 1, 1, GL.GL_RGB, GL.GL_UNSIGNED_BYTE))
+        visual_program((0, 1, 0, 1)).draw("triangles")
+        seen["another"] = tuple(GL.glReadPixels(5, 5, 1, 1, GL.GL_RGB, GL.GL_UNSIGNED_BYTE))
+
+    monkeypatch.setattr(window.renderer, "draw", spy)
+    width, height = window.adapter.canvas_size_px
+    canvas.events.draw.connect(draw_another, position="last")
+    try:
+        window.show(exact_frame(np.full((height, width, 3), 90, np.uint8)))
+    finally:
+        canvas.events.draw.disconnect(draw_another)
+        window.adapter.make_current()
+        window.renderer.lose_context()
+
+    current, believed = seen["deleted"]
+    assert current == believed != 0
+    assert seen["after the video"] == (0, 0), "what vispy believes is current has to be"
+    assert seen["blends"]
+    assert (seen["video"], seen["another"]) == ((90, 90, 90), (0, 255, 0))
+    assert not caplog.records
+
+
+def test_what_vispy_relies_on_is_put_back_though_a_draw_fails(window: Window) -> None:
+    frame = exact_frame(np.full((16, 16, 3), 90, np.uint8))
+    window.show(frame, (0, 0, 16, 16))
+    window.adapter.make_current()
+    GL.glEnable(GL.GL_BLEND)
+    GL.glEnable(GL.GL_DEPTH_TEST)
+
+    with pytest.raises(StreamError, match="OpenGL cannot draw"):
+        window.renderer.draw(
+            frame, (0, 0, 16, 16), window.adapter.context_id, lambda *_: GL.glEnable(GL.GL_TEXTURE_BINDING_2D)
+        )
+
+    assert GL.glIsEnabled(GL.GL_BLEND)
+    assert GL.glIsEnabled(GL.GL_DEPTH_TEST)
+    assert GL.glGetIntegerv(GL.GL_CURRENT_PROGRAM) == 0
 
 
 def test_broken_frames_are_refused_in_words(window: Window, caplog: pytest.LogCaptureFixture) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -200,3 +201,18 @@ def test_no_control_is_forgotten(window: StreamedViewer, kind: str) -> None:
     known = {path.partition(".")[0] for path in EVERY | CONTROLS[kind]}
     forgotten = controls - known - ASK_THE_SERVER - SHOW_SOMETHING_HERE - WITHOUT_CHOICE_HERE
     assert not forgotten
+
+
+def test_a_button_of_a_panel_is_for_its_own_layer_only(window: StreamedViewer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With many layers the panel of the layer that was active before is there for a moment; napari acts on both."""
+    raised: list[object] = []
+    monkeypatch.setattr(sys, "excepthook", lambda _kind, error, _trace: raised.append(error))
+    points, labels = window.layers["points"], window.layers["labels"]
+    window.layers.selection.active = labels
+    labels.mode, points.mode = "paint", "pan_zoom"
+    panel = window.window._qt_viewer.controls.widgets[points]
+    panel.addition_button.click()
+    panel.delete_button.click()
+    window.sync(30)
+    assert (points.mode, labels.mode) == ("add", "paint")
+    assert not raised

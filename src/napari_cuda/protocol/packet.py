@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from napari_cuda.protocol.errors import PacketError
 
@@ -53,8 +53,8 @@ Direction = tuple[float, float, float]
 class CameraPose:
     """The camera a frame was drawn with, in napari's units and axis order (z, y, x).
 
-    `center` in world units, `zoom` in canvas pixels per world unit, `angles` and
-    `perspective` in degrees.
+    `center` in world units, `zoom` in canvas pixels per world unit (in a header: in pixels of the picture in full
+    detail), `angles` and `perspective` in degrees.
     """
 
     center: tuple[float, float, float] = (0.0, 0.0, 0.0)
@@ -62,6 +62,10 @@ class CameraPose:
     angles: tuple[float, float, float] = (0.0, 0.0, 90.0)
     perspective: float = 0.0
     ndisplay: int = 2
+
+    def magnified(self, factor: float) -> CameraPose:
+        """Return the camera that shows the same on a canvas with `factor` times as many pixels in each direction."""
+        return replace(self, zoom=self.zoom * factor)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,9 @@ from napari_cuda.protocol.overlay_rows import BLUE, CANVAS_OVERLAY, FONT, POSITI
 from napari_cuda.protocol.property import Property, Scope, rows
 from napari_cuda.protocol.wire_types import Bool, Choice, Color, ListOf, Number, OrNull, Text
 
+OWN_CANVAS = frozenset({"size", "rendering.pixel_ratio"})
+"""Rows of the view that a window decides by the canvas that it has."""
+
 _POINT = ListOf(Number())
 _XYZ = ListOf(Number(), 3)
 _IDS = ListOf(Text(64))
@@ -43,6 +46,7 @@ _VIEW: tuple[Property, ...] = (
         Scope.VIEW, "rendering", "rendering",
         ("quality", Choice(("auto", "full", "fast")), "full", "fast"),
         ("volume_step", OrNull(Number(0.1, 20)), 2.0, None),
+        ("pixel_ratio", Number(0.5, 8), 2.0, 1.0),
     ),
     Property(Scope.VIEW, "rendering.theme", Text(64), "rendering.theme", ("light", "dark"), writable=False),
     *nested(

@@ -7,9 +7,25 @@ from dataclasses import dataclass
 
 from napari_cuda.client.control.camera import CameraDifference
 
+SMALLEST_CANVAS_PX = 16
+"""What the property table allows."""
+
 Size = tuple[int, int]
 Rect = tuple[float, float, float, float]
 """Left, top, width, height in pixels, from the top left corner of the canvas."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCanvas:
+    """The canvas of a window: (width, height) in logical pixels, and pixels of its picture for one of those."""
+
+    size: Size
+    pixel_ratio: float = 1.0
+
+    def drawable(self) -> OwnCanvas:
+        """Return the canvas to be drawn for this one, which a splitter may have closed."""
+        width, height = (max(SMALLEST_CANVAS_PX, side) for side in self.size)
+        return OwnCanvas((width, height), self.pixel_ratio)
 
 
 @dataclass(frozen=True, slots=True)

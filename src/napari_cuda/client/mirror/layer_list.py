@@ -165,9 +165,22 @@ class LayerListMirror:
         if update.spec is not None:
             remote_layers.place(layer, update.spec)
         remote_layers.show(layer, shown)
+        if "visible" in shown:
+            self._show_mode(update.layer)
         if "name" in update.values:
             self._show_names()
         return update.spec is not None or not PLACEMENT.isdisjoint(shown)
+
+    def show_modes(self) -> None:
+        """Show the modes that the server told: napari changes them with what can be edited."""
+        for layer_id in self._layers:
+            self._show_mode(layer_id)
+
+    def _show_mode(self, layer_id: str) -> None:
+        layer = self._find(layer_id)
+        known = self._control.known(layer_object(layer_id))
+        if layer is not None and "mode" in known:
+            remote_layers.show(layer, {"mode": known["mode"]})
 
     def restore_layer(self, layer_id: str, values: m.Values) -> None:
         """Show the server's values of a layer again."""

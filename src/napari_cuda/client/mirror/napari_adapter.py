@@ -7,6 +7,7 @@ release that renames one fails with a readable message.
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -27,6 +28,8 @@ from napari.layers.utils import _link_layers
 from napari.utils.action_manager import action_manager
 from napari.utils.theme import is_theme_available
 from pydantic import PrivateAttr
+
+_MODE_ACTION = r"napari:activate_\w+_mode"
 
 PRIVATE_NAMES: tuple[tuple[Any, str], ...] = (
     *((cls, "_get_layer_slicing_state") for cls in (Image, Labels, Points, Shapes, Surface, Tracks, Vectors)),
@@ -178,16 +181,25 @@ def local_tools(base: type[Layer]) -> dict[str, Any]:
     }
 
 
+def mode_actions() -> list[str]:
+    """Return the names of napari's actions that set the mode of a layer."""
+    return [name.removeprefix("napari:") for name in action_manager._actions if re.fullmatch(_MODE_ACTION, name)]
+
+
 def wrap_layer_action(name: str, around: Callable[[str, Callable[[Layer], Any], Layer], Any]) -> None:
-    """Have napari's action of that name call `around(name, its function, layer)`; nothing if it has no such action."""
+    """Have napari's action of that name call `around(name, its function, layer)`; nothing if it has no such action.
+
+    A button of a panel has the action done to the active layer, which may be another one than that of the panel: a
+    layer of another kind is left alone.
+    """
     action = action_manager._actions.get(f"napari:{name}")
     if action is None or hasattr(action.command, "wrapped_by_napari_cuda"):
         return
-    command = action.command
+    command, kind = action.command, action.keymapprovider
 
     @functools.wraps(command)
     def act(layer: Layer) -> Any:
-        return around(name, command, layer)
+        return around(name, command, layer) if isinstance(layer, kind) else None
 
     act.wrapped_by_napari_cuda = True  # type: ignore[attr-defined]
     action_manager.register_action(

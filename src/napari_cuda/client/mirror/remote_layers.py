@@ -44,7 +44,8 @@ class RemoteLayer(RemoteTools, NoLocalData):
 
     Inside `applying()` setters only set; outside, the user's value is set and handed to
     `on_set`. Sets that napari makes itself inside a setter are not handed over: the server's
-    napari makes the same. What is kept in a part of the layer (a plane, a text, an overlay) has
+    napari makes the same (but for the mode that a layer had before it was invisible, for each
+    remembers its own). What is kept in a part of the layer (a plane, a text, an overlay) has
     no setter: its events are heard.
 
     What all elements have (`held` rows) is kept here, for there are no elements that could have it.
@@ -125,12 +126,15 @@ class RemoteLayer(RemoteTools, NoLocalData):
             self.command("layer.reset_contrast_limits_range", to_limits=True)
             return
         self._autoscaled &= row.name != "contrast_limits"
+        mode = self.mode
         with self.applying():
             if row.name in PLACEMENT:
                 self._place(base, row, value)
             else:
                 base.__set__(self, value)
         self._tell(row)
+        if row.name == "visible" and self.mode != mode:
+            self._tell(layer_properties(self.remote_kind)["mode"])
 
     def _place(self, base: property, row: Property, value: Any) -> None:
         """Set where the layer is. ValueError, and it stays where it was, if it cannot be there.
@@ -304,9 +308,9 @@ def show(layer: Any, values: m.Values) -> None:
     """Set a layer's properties to the server's values, where they differ."""
     rows = layer_properties(layer.remote_kind)
     with layer.applying():
-        for name, row in rows.items():
-            if name in values and conversion.read(layer, row) != values[name]:
-                _show(layer, row, values[name])
+        for name in (*rows, "mode"):  # that one again: an invisible layer takes none
+            if name in values and conversion.read(layer, rows[name]) != values[name]:
+                _show(layer, rows[name], values[name])
 
 
 def _show(layer: Any, row: Property, value: Wire) -> None:

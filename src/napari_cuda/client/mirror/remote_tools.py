@@ -8,7 +8,7 @@ from typing import Any
 from napari.layers import Layer, Shapes
 from napari.utils.key_bindings import KeyCode
 
-from napari_cuda.client.mirror.napari_adapter import local_tools, wrap_layer_action
+from napari_cuda.client.mirror.napari_adapter import local_tools, mode_actions, wrap_layer_action
 from napari_cuda.protocol.layer_actions import LAYER_ACTIONS
 
 # Methods of napari's layers that do what an action of the table does: keys, buttons and scripts call them.
@@ -61,10 +61,15 @@ def bind_remote_keys(cls: Any) -> None:
 
 
 def ask_for_layer_actions() -> None:
-    """Have napari's actions of the table, whatever their keys and buttons, ask the server if the layer is remote."""
+    """Have napari's actions of the table, whatever their keys and buttons, ask the server if the layer is remote.
+
+    None is done to a layer of a kind that it is not for, nor does one set a mode there.
+    """
     for names in LAYER_ACTIONS.values():
         for name in names:
             wrap_layer_action(name, _act_where_the_data_is)
+    for name in mode_actions():
+        wrap_layer_action(name, _act_here)
 
 
 def _act_where_the_data_is(name: str, act_here: Callable[[Layer], Any], layer: Layer) -> Any:
@@ -72,6 +77,10 @@ def _act_where_the_data_is(name: str, act_here: Callable[[Layer], Any], layer: L
         layer.act(name)
         return None
     return act_here(layer)
+
+
+def _act_here(_name: str, act: Callable[[Layer], Any], layer: Layer) -> Any:
+    return act(layer)
 
 
 def _asking(action: str) -> Callable[[RemoteTools], None]:

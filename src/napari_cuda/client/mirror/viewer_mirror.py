@@ -8,7 +8,6 @@ from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Layer
 
@@ -16,6 +15,7 @@ from napari_cuda import conversion
 from napari_cuda.client.control.cadence import INTERVAL_S, Cadence
 from napari_cuda.client.control.camera import CameraView
 from napari_cuda.client.control.control_state import LAYER_PREFIX, Restore
+from napari_cuda.client.control.placement import OwnCanvas
 from napari_cuda.client.loop_state import ClientLoopState, LoopPhase
 from napari_cuda.client.mirror.layer_list import LayerListMirror
 from napari_cuda.client.mirror.napari_adapter import set_canvas_theme
@@ -28,6 +28,7 @@ from napari_cuda.protocol.properties import scope_properties
 from napari_cuda.protocol.property import Scope
 from napari_cuda.protocol.roles import VIEW_ONLY, permits, refusal
 from napari_cuda.protocol.session import SessionEvent, Unanswered
+from napari_cuda.protocol.viewer_rows import OWN_CANVAS
 from napari_cuda.protocol.wire_types import Wire
 from napari_cuda.view import View
 
@@ -35,9 +36,6 @@ log = logging.getLogger(__name__)
 
 REMIND_EVERY_S = 10.0
 """Who may only look, and turns a wheel, is told so once and not for each step."""
-
-SMALLEST_CANVAS_PX = 16
-"""What the property table allows; a canvas that a splitter has closed is not drawn smaller."""
 
 
 class MirrorHost(Protocol):
@@ -80,7 +78,7 @@ class ViewerMirror:
         self._cadence = Cadence(INTERVAL_S if own_canvas else 0.0)
         self.send_layer: Callable[[Layer], bool] = lambda layer: False
         self._layers = LayerListMirror(viewer, state.control, self)
-        self._canvas_size: tuple[int, int] | None = None
+        self._canvas: OwnCanvas | None = None
         self._reminders = RateLimit(REMIND_EVERY_S)
         self._applying = 0
         self._dims_moving = False
@@ -161,18 +159,28 @@ class ViewerMirror:
             case m.ViewUpdate(revision, values):
                 shown = self._control.mirror(Scope.VIEW, values, revision)
                 self._show(Scope.VIEW, self.view, [name for name in shown if name != "ndisplay"])
-                if "ndisplay" in values or ("size" in values and self._state.role == "view"):
+                if "ndisplay" in values or (self._state.role == "view" and not OWN_CANVAS.isdisjoint(values)):
                     self._keep_model()
+                if "ndisplay" in shown:
+                    self._layers.show_modes()
 
     def camera_view(self) -> CameraView:
-        """Return where the camera is here."""
-        return CameraView(conversion.camera_pose(self._viewer), *conversion.canvas_directions(self._viewer))
+        """Return where the camera is, in pixels of the picture that the server draws for the canvas here."""
+        pose = conversion.camera_pose(self._viewer).magnified(self._served.pixel_ratio / self._fit)
+        return CameraView(pose, *conversion.canvas_directions(self._viewer))
+
+    @property
+    def _served(self) -> OwnCanvas:
+        """The canvas that the server draws; the one here until it has told."""
+        here = self._canvas or OwnCanvas((1, 1))
+        known = self._control.known(Scope.VIEW)
+        height, width = known.get("size", here.size[::-1])
+        return OwnCanvas((width, height), known.get("rendering.pixel_ratio", here.pixel_ratio))
 
     @property
     def canvas_is_own(self) -> bool:
         """True if the server draws, or is about to draw, for the canvas here; False if for another window's."""
-        size_px = self._canvas_size
-        return size_px is not None and self._control.known(Scope.VIEW).get("size") == [*_drawable(size_px)][::-1]
+        return self._canvas is not None and self._canvas == self._served
 
     def flush(self) -> None:
         """Send what was set and not sent yet."""
@@ -206,41 +214,33 @@ class ViewerMirror:
         self._control.point(event)
         self.flush_soon()
 
-    def set_canvas_size(self, size_px: tuple[int, int]) -> None:
-        """The window's canvas is now (width, height): have the server draw that size.
+    def set_canvas(self, canvas: OwnCanvas) -> None:
+        """The window's canvas is this now: have the server draw for it.
 
         The first time what the server showed is kept in view, as if it had been fitted here;
         later a resize leaves the zoom alone, as in napari.
         """
-        first = self._canvas_size is None
-        self._canvas_size = size_px
+        first = self._canvas is None
+        self._canvas = canvas = canvas.drawable()
         if self._control.begun:
-            self._send_canvas_size(size_px, fit=first)
+            self._send_canvas(canvas, fit=first)
 
-    def _send_canvas_size(self, size_px: tuple[int, int], *, fit: bool) -> None:
+    def _send_canvas(self, canvas: OwnCanvas, *, fit: bool) -> None:
         if self._state.role == "view":
             with self.showing():
                 self._show(Scope.CAMERA, self._viewer.scene.camera)
             return
-        width, height = _drawable(size_px)
-        served_height, served_width = self._control.known(Scope.VIEW).get("size", (height, width))
+        width, height = canvas.size
+        served_width, served_height = self._served.size
         if fit:
-            scene_height, scene_width = self._scene_size()
+            scene_height, scene_width = conversion.scene_size(self._viewer)
             self._viewer.scene.camera.zoom *= min(height / scene_height, width / scene_width) / min(
                 served_height / scene_height, served_width / scene_width
             )
-        if self._control.set_local(Scope.VIEW, "size", [height, width]):
+        changed = self._control.set_local(Scope.VIEW, "size", [height, width])
+        changed |= self._control.set_local(Scope.VIEW, "rendering.pixel_ratio", canvas.pixel_ratio)
+        if changed:
             self.flush()
-
-    def _scene_size(self) -> tuple[float, float]:
-        """Return (height, width) in world units of what the layers fill; (1, 1) if nothing."""
-        if not self._viewer.layers:
-            return 1.0, 1.0
-        # Of dims, not of the layers: those may have other dimensions while layers come and go.
-        dims = self._viewer.dims
-        ranges = [dims.range[axis] for axis in dims.displayed[-2:]]
-        height, width = np.nan_to_num([found.stop - found.start + found.step for found in ranges], nan=1.0)
-        return max(float(height), 1e-9), max(float(width), 1e-9)
 
     def _begin(self, snapshot: m.SceneSnapshot) -> None:
         self._control.begin(snapshot)
@@ -253,8 +253,8 @@ class ViewerMirror:
         with self.showing():
             self._show_model()
             self._show(Scope.VIEW, self.view)
-        if self._canvas_size is not None:
-            self._send_canvas_size(self._canvas_size, fit=True)
+        if self._canvas is not None:
+            self._send_canvas(self._canvas, fit=True)
 
     def _keep_model(self) -> None:
         """Undo what napari did to dims and camera, unless layers came or went that change the dimensions."""
@@ -285,7 +285,7 @@ class ViewerMirror:
         rows = scope_properties(scope)
         for name in rows if names is None else names:
             row = rows.get(name)
-            if row is None or name not in known or (self._own_canvas and name == "size"):
+            if row is None or name not in known or (self._own_canvas and name in OWN_CANVAS):
                 continue
             if conversion.read(root, row) != known[name]:
                 conversion.write(root, row, known[name])
@@ -293,11 +293,9 @@ class ViewerMirror:
     @property
     def _fit(self) -> float:
         """How much larger the canvas is here than the server's, for who may only look and so is to see all of that."""
-        if self._state.role == "control" or self._canvas_size is None:
+        if self._state.role == "control" or self._canvas is None:
             return 1.0
-        width, height = _drawable(self._canvas_size)
-        served_height, served_width = self._control.known(Scope.VIEW).get("size", (height, width))
-        return min(width / float(served_width), height / float(served_height))
+        return min(here / served for here, served in zip(self._canvas.size, self._served.size, strict=True))
 
     def _settle(self, numbers: Container[int]) -> None:
         if self._layers.settled(numbers):
@@ -349,7 +347,7 @@ class ViewerMirror:
             self._note(Scope.CAMERA, self._viewer.scene.camera)
 
     def _on_view(self, name: str) -> None:
-        if self._applying or (self._own_canvas and name == "size"):
+        if self._applying or (self._own_canvas and name in OWN_CANVAS):
             return
         row = scope_properties(Scope.VIEW)[name]
         if row.writable and self._control.set_local(Scope.VIEW, name, conversion.read(self.view, row)):
@@ -392,8 +390,3 @@ class ViewerMirror:
             yield
         finally:
             self._applying -= 1
-
-
-def _drawable(size_px: tuple[int, int]) -> tuple[int, int]:
-    width, height = (max(SMALLEST_CANVAS_PX, side) for side in size_px)
-    return width, height

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
@@ -135,25 +135,46 @@ class Program:
 
 
 class Triangle:
-    """The one triangle that covers the viewport. Owner: GUI thread."""
+    """The one triangle that covers the viewport. Owner: GUI thread.
 
-    def __init__(self) -> None:
-        self._vertices = GL.glGenBuffers(1)
+    Where OpenGL has vertex arrays (3.0), it has one of its own: what vispy left enabled, has deleted the vertices
+    of, or steps through once per instance is not read here, and nothing here is found by vispy.
+    """
+
+    def __init__(self, gl_version: tuple[int, int]) -> None:
+        self._array = int(GL.glGenVertexArrays(1)) if gl_version >= (3, 0) else 0
+        self._vertices = int(GL.glGenBuffers(1))
         corners = np.array(yuv_shader.TRIANGLE, np.float32)
         GL.glBindBuffer(GL.GL_ARRAY_BUFFER, self._vertices)
         GL.glBufferData(GL.GL_ARRAY_BUFFER, corners.nbytes, corners, GL.GL_STATIC_DRAW)
+        if self._array:
+            GL.glBindVertexArray(self._array)
+            self._point_to_vertices()
+            GL.glBindVertexArray(0)
 
     def draw(self) -> None:
         """Run the current program for every pixel of the viewport."""
-        GL.glBindBuffer(GL.GL_ARRAY_BUFFER, self._vertices)
-        GL.glEnableVertexAttribArray(_CORNER)
-        GL.glVertexAttribPointer(_CORNER, 2, GL.GL_FLOAT, False, 0, ctypes.c_void_p(0))
-        GL.glDrawArrays(GL.GL_TRIANGLES, 0, 3)
-        GL.glDisableVertexAttribArray(_CORNER)
+        if self._array:
+            GL.glBindVertexArray(self._array)
+            GL.glDrawArrays(GL.GL_TRIANGLES, 0, 3)
+            GL.glBindVertexArray(0)
+        else:
+            GL.glBindBuffer(GL.GL_ARRAY_BUFFER, self._vertices)
+            self._point_to_vertices()
+            GL.glDrawArrays(GL.GL_TRIANGLES, 0, 3)
+            GL.glDisableVertexAttribArray(_CORNER)
 
     def delete(self) -> None:
         """Free the vertices."""
+        if self._array:
+            GL.glDeleteVertexArrays(1, [self._array])
         GL.glDeleteBuffers(1, [self._vertices])
+
+    def _point_to_vertices(self) -> None:
+        GL.glEnableVertexAttribArray(_CORNER)
+        GL.glVertexAttribPointer(_CORNER, 2, GL.GL_FLOAT, False, 0, ctypes.c_void_p(0))
+        if GL.glVertexAttribDivisor:
+            GL.glVertexAttribDivisor(_CORNER, 0)
 
 
 class Fence:
@@ -206,22 +227,23 @@ def gl_version() -> tuple[int, int]:
 
 @contextmanager
 def state_kept() -> Iterator[None]:
-    """Run the body with plain drawing state and put back what vispy relies on."""
-    program = GL.glGetIntegerv(GL.GL_CURRENT_PROGRAM)
-    enabled = [capability for capability in _CAPABILITIES if GL.glIsEnabled(capability)]
-    for capability in enabled:
-        GL.glDisable(capability)
-    try:
+    """Run the body with plain drawing state and put back what vispy relies on, whatever happens.
+
+    But for the program: none is current afterwards, and vispy has to be told. The one that was may have been deleted
+    already. It is gone then as soon as another is used, and OpenGL may give its name away again.
+    """
+    with ExitStack() as undo:
+        for capability in _CAPABILITIES:
+            if GL.glIsEnabled(capability):
+                undo.callback(GL.glEnable, capability)
+                GL.glDisable(capability)
+        undo.callback(GL.glUseProgram, 0)
+        undo.callback(GL.glBindBuffer, GL.GL_ARRAY_BUFFER, 0)
+        undo.callback(GL.glBindTexture, GL.GL_TEXTURE_2D, 0)
+        undo.callback(GL.glActiveTexture, GL.GL_TEXTURE0)
         # With the depth test off nothing is written to the depth buffer either.
         GL.glActiveTexture(GL.GL_TEXTURE0)
         yield
-    finally:
-        GL.glActiveTexture(GL.GL_TEXTURE0)
-        GL.glBindTexture(GL.GL_TEXTURE_2D, 0)
-        GL.glBindBuffer(GL.GL_ARRAY_BUFFER, 0)
-        GL.glUseProgram(program)
-        for capability in enabled:
-            GL.glEnable(capability)
 
 
 @contextmanager

@@ -292,7 +292,7 @@ class _GpuObjects:
 
     def __init__(self, version: tuple[int, int]) -> None:
         self._single_channel = single_channel_format(version)
-        self._triangle = Triangle()
+        self._triangle = Triangle(version)
         self._programs: dict[_Form, Program] = {}
         self._sets: dict[_Form, deque[tuple[Texture, ...]]] = {}
 

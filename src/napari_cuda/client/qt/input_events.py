@@ -1,4 +1,4 @@
-"""Qt's mouse events as messages: places in canvas pixels, buttons, modifiers.
+"""Qt's mouse events as messages: places in logical pixels of the canvas, buttons, modifiers.
 
 Owner: none (pure functions); any Qt 6 binding.
 """
@@ -37,12 +37,12 @@ def message_of(event: QEvent, canvas: QWidget) -> m.InputPointer | None:
     if not isinstance(event, QMouseEvent) or event.type() not in _ACTIONS:
         return None
     buttons, modifiers = event.buttons(), event.modifiers()
-    ratio = canvas.devicePixelRatioF()
+    place = event.position().toPoint()  # where vispy says that it is, on a screen of any density
     return m.InputPointer(
         UNNUMBERED,
         _ACTIONS[event.type()],
-        [round(event.position().x() * ratio), round(event.position().y() * ratio)],
-        [round(canvas.width() * ratio), round(canvas.height() * ratio)],
+        [place.x(), place.y()],
+        [canvas.width(), canvas.height()],
         dict(_BUTTONS).get(event.button(), 0),
         [number for button, number in _BUTTONS if buttons & button],
         [name for modifier, name in _MODIFIERS if modifiers & modifier],

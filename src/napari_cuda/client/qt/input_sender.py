@@ -7,6 +7,7 @@ from collections.abc import Callable
 from qtpy.QtCore import QEvent, QObject, QTimer
 from qtpy.QtWidgets import QWidget
 
+from napari_cuda.client.control.placement import OwnCanvas
 from napari_cuda.client.qt.input_events import message_of
 from napari_cuda.protocol import messages as m
 
@@ -29,7 +30,7 @@ class InputSender(QObject):
         window: QWidget,
         canvas: QWidget,
         *,
-        send_size: Callable[[tuple[int, int]], None],
+        send_size: Callable[[OwnCanvas], None],
         send_pointer: Callable[[m.InputPointer], None],
         tool_is_remote: Callable[[], bool],
         on_closed: Callable[[], None],
@@ -45,7 +46,7 @@ class InputSender(QObject):
         self._on_hidden = on_hidden
         self._dragging = False
         """True while buttons are down that were pressed for a tool on the server."""
-        self._size: tuple[int, int] | None = None
+        self._size: OwnCanvas | None = None
         self._settled = QTimer(self)
         self._settled.setSingleShot(True)
         self._settled.setInterval(RESIZE_SETTLES_MS)
@@ -53,10 +54,10 @@ class InputSender(QObject):
         window.installEventFilter(self)
         canvas.installEventFilter(self)
 
-    def resized(self, size_px: tuple[int, int]) -> None:
-        """The canvas is now (width, height); sent when it stays so."""
-        if size_px != self._size:
-            self._size = size_px
+    def resized(self, canvas: OwnCanvas) -> None:
+        """The canvas is another size now, or has other pixels; sent when it stays so."""
+        if canvas != self._size:
+            self._size = canvas
             self._settled.start()
 
     def close(self) -> None:

@@ -18,10 +18,10 @@ from qtpy.QtGui import QOpenGLContext
 from qtpy.QtWidgets import QMainWindow, QWidget
 from vispy.scene import Node, ViewBox
 
-from napari_cuda.client.control.placement import Rect
+from napari_cuda.client.control.placement import OwnCanvas, Rect
 from napari_cuda.client.qt.video_node import VideoNode, Viewport
 from napari_cuda.layered_canvas import LayeredCanvas
-from napari_cuda.overlays import drawn_by_window, split_draw_order
+from napari_cuda.overlays import drawn_by_window, follows_pointer, split_draw_order
 from napari_cuda.protocol.errors import NapariCudaError
 
 log = logging.getLogger(__name__)
@@ -40,6 +40,7 @@ PRIVATE_NAMES = (
     "viewer.window._qt_viewer.canvas._viewer_overlay_to_visual",
     "viewer.window._qt_viewer.canvas._scene_canvas._generate_draw_order",
     "viewer.window._qt_viewer.canvas._scene_canvas.scene",
+    "viewer.window._qt_viewer.canvas._scene_canvas.context.shared.parser.env",
     "viewer.window._qt_viewer.canvas._scene_canvas.events.draw",
     "viewer.window._qt_viewer.canvas._scene_canvas.events.resize",
     "viewer.window._qt_viewer.canvas._scene_canvas.physical_size",
@@ -100,6 +101,12 @@ class CanvasAdapter:
         self._scene_canvas._generate_draw_order = self._draw_order
 
     @property
+    def own_canvas(self) -> OwnCanvas:
+        """The canvas, as the server is to draw it."""
+        width, height = self._scene_canvas.size
+        return OwnCanvas((int(width), int(height)), self._canvas.native.devicePixelRatioF())
+
+    @property
     def canvas_size_px(self) -> tuple[int, int]:
         """The canvas, (width, height) in framebuffer pixels."""
         width, height = self._scene_canvas.physical_size
@@ -109,7 +116,7 @@ class CanvasAdapter:
         """Return where the views of napari's grid are, in framebuffer pixels; none if it is not in use."""
         if not self._viewer.canvas.grid.enabled:
             return []
-        ratio = self._scene_canvas.physical_size[0] / self._scene_canvas.size[0]
+        ratio = self.own_canvas.pixel_ratio
         return [_rect_of(view, ratio) for view in self._canvas.grid_views]
 
     @property
@@ -200,19 +207,24 @@ class CanvasAdapter:
             self._canvas.on_draw(event)
 
     def _draw_order(self, node: Node | None = None) -> list[tuple[Node, bool]]:
-        """Return vispy's order of drawing, without the overlays that are in the video."""
-        order: list[tuple[Node, bool]] = self._whole_order(node)
-        # vispy asks for every child again: the root's order is the one that it draws by.
-        return order if node is not None else split_draw_order(order, self._nodes_in_video(), inside=False)
+        """Return vispy's order of drawing, without what is in the video, or behind it.
 
-    def _nodes_in_video(self) -> set[Node]:
+        vispy asks for every child again: the root's order is the one that it draws by.
+        """
+        order: list[tuple[Node, bool]] = self._whole_order(node)
+        return order if node is not None else split_draw_order(order, self._nodes_not_drawn(), inside=False)
+
+    def _nodes_not_drawn(self) -> set[Node]:
         shown = [
             *((overlay, visual) for overlay, all_of_it in self._canvas._viewer_overlay_to_visual.items()
               for visual in all_of_it),
             *(pair for of_layer in self._canvas._layer_overlay_to_visual.values() for pair in of_layer.items()),
         ]  # fmt: skip
         in_video = [visual for overlay, visual in shown if not drawn_by_window(overlay, self._viewer)]
-        return {node for visual in in_video for node in (visual.node, getattr(visual, "box", None)) if node is not None}
+        nodes = [node for visual in in_video for node in (visual.node, getattr(visual, "box", None))]
+        # napari forgets to take it away, but has the layers in front of it.
+        nodes += [visual.box for overlay, visual in shown if follows_pointer(overlay, self._viewer)]
+        return {node for node in nodes if node is not None}
 
     def _paint_video(self, viewport: Viewport) -> None:
         self._context.look()
@@ -225,6 +237,9 @@ class CanvasAdapter:
                 log.error("the video cannot be drawn: %s", error)
         else:
             self._complaint = ""
+        finally:
+            # vispy does not use the program again that it believes is current: none is.
+            self._scene_canvas.context.shared.parser.env.pop("current_program", None)
 
     def _context_lost(self) -> None:
         if self._on_context_lost is not None and not self._closed and self.can_make_current():

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import QMainWindow
 
 from napari_cuda.client.config import ClientConfig
 from napari_cuda.client.control.camera import difference
-from napari_cuda.client.control.placement import Placement, Size, placements
+from napari_cuda.client.control.placement import OwnCanvas, Placement, Size, placements
 from napari_cuda.client.decode.vt_darwin import IOSurfaceBinder
 from napari_cuda.client.hud import HudSampler, hud_lines
 from napari_cuda.client.loop import ClientStreamLoop
@@ -102,7 +102,7 @@ class QtHost:
         loop.metrics.watch("gui_calls", lambda: len(self._calls))
         self.facade.attach(loop, self._place)
         self.facade.set_intent_dispatcher(self._send)
-        self._resized(self.facade.adapter.canvas_size_px)
+        self._resized()
 
     def post(self, call: Callable[[], None]) -> object:
         """Run `call` on the GUI thread."""
@@ -219,12 +219,12 @@ class QtHost:
         if self._loop is not None:
             self._exact_mark.show(self._loop.state.shown.exact)
 
-    def _resized(self, size_px: tuple[int, int]) -> None:
-        self._input.resized(size_px)
+    def _resized(self, _size_px: Size = (0, 0)) -> None:
+        self._input.resized(self.facade.adapter.own_canvas)
 
-    def _send_size(self, size_px: tuple[int, int]) -> None:
+    def _send_size(self, canvas: OwnCanvas) -> None:
         if self._mirror is not None:
-            self._mirror.set_canvas_size(size_px)
+            self._mirror.set_canvas(canvas)
 
     def _send_pointer(self, event: m.InputPointer) -> None:
         if self._mirror is not None:

@@ -34,7 +34,7 @@ class Drawing:
     def moving(self, revision: int, input_ids: Mapping[str, int], *, overlays: bool, margin: int = 0) -> RenderedFrame:
         """Draw a frame of what moves, with a second picture of it for those who draw no `overlays` if there are any.
 
-        It shows `margin` pixels around the canvas, where these overlays have no place: not both.
+        It shows `margin` logical pixels around the canvas, where these overlays have no place: not both.
         """
         self._bands = None  # of a picture that is no more
         began_s = time.monotonic()
@@ -49,7 +49,7 @@ class Drawing:
         if volume:
             self._detail.observe(detail, draw_s)
         frame = self._frame(buffer, began_s, revision, input_ids, overlays=overlays)
-        return replace(frame, full_detail=detail == full, margin=margin)
+        return replace(frame, full_detail=detail == full, margin=round(margin * self._canvas.pixel_ratio))
 
     def resting(self, revision: int, input_ids: Mapping[str, int], *, overlays: bool) -> RenderedFrame | None:
         """Draw a band of the frame of what rests, in full detail: None, or with the last of them the frame.
@@ -82,9 +82,9 @@ class Drawing:
             overlaid = Overlaid(over, picture_hash(over.rgba))
         return RenderedFrame(
             buffer=buffer,
-            canvas_size=self._canvas.size_px,
+            canvas_size=self._canvas.full_size_px,
             revision=revision,
-            camera=self._canvas.camera_pose(),
+            camera=self._canvas.camera_pose().magnified(self._canvas.pixel_ratio),
             capture_time_us=int(began_s * 1e6),
             picture_hash=picture_hash(buffer.rgba),
             sharp_color=self._canvas.has_sharp_color(),
@@ -97,6 +97,7 @@ class Drawing:
         return frame.overlaid is None and self._canvas.has_overlays
 
     def _set_detail(self, detail: Detail) -> None:
+        self._canvas.set_pixel_ratio(self._rendering.pixel_ratio)
         self._canvas.set_detail(detail.scale, detail.volume_step, detail.nearest)
 
     def _on_rendering(self) -> None:

@@ -35,8 +35,10 @@ from napari_cuda.overlays import burnt_in, drawn_by_window
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.errors import StartupError
 from napari_cuda.protocol.packet import CameraPose
+from napari_cuda.server.config import LARGEST_PX
 from napari_cuda.server.render.detail import FULL, Detail
 from napari_cuda.server.render.egl import EglContext
+from napari_cuda.server.render.margin import STEP_PX
 from napari_cuda.server.render.napari_model import Tools, UnderCursor
 from napari_cuda.server.render.napari_slices import Slices
 from napari_cuda.server.render.vispy_backend import CanvasBackend, HeadlessApp, SplitScene
@@ -163,6 +165,11 @@ class HeadlessCanvas:
         return width, height
 
     @property
+    def full_size_px(self) -> tuple[int, int]:
+        """(width, height) of the canvas in pixels of the picture in full detail."""
+        return self._backend.full_size_px
+
+    @property
     def physical_size_px(self) -> tuple[int, int]:
         """(width, height) of the picture that `draw_into` fills: the canvas times the detail's scale."""
         return self._backend.physical_size_px
@@ -193,8 +200,17 @@ class HeadlessCanvas:
         return any(layer.visible and not isinstance(layer, (Image, Surface)) for layer in self._viewer.layers)
 
     def camera_pose(self) -> CameraPose:
-        """Return the camera of the next picture."""
+        """Return the camera of the next picture, in logical pixels."""
         return camera_pose(self._viewer)
+
+    @property
+    def pixel_ratio(self) -> float:
+        """How many pixels a picture in full detail has for one of the canvas."""
+        return self._backend.pixel_ratio
+
+    def set_pixel_ratio(self, ratio: float) -> None:
+        """Have that many pixels for one of the canvas; fewer if the picture would be larger than any may be."""
+        self._backend.pixel_ratio = min(ratio, LARGEST_PX / max(self.size_px))
 
     def pointer(self, event: m.InputPointer) -> None:
         """Have napari's tools see an event at its place on this canvas; whatever a tool raises passes through."""
@@ -221,7 +237,7 @@ class HeadlessCanvas:
 
     @contextmanager
     def enlarged(self, margin: int) -> Iterator[None]:
-        """Have the body draw a picture with `margin` pixels more on each side: the same camera sees more.
+        """Have the body draw a picture with `margin` logical pixels more on each side: the same camera sees more.
 
         Only for that: models, tools and cursors know the canvas as it is.
         """
@@ -250,12 +266,14 @@ class HeadlessCanvas:
     def can_show_more(self) -> bool:
         """True if a picture of a larger canvas shows all in its place, and more: in 2D, without a grid.
 
-        What the server itself draws on the canvas would be moved to the edge.
+        What the server itself draws on the canvas would be moved to the edge; and the canvas is to be in the
+        middle to the pixel.
         """
         viewer = self._viewer
         return (
             viewer.dims.ndisplay == 2
             and not viewer.canvas.grid.enabled
+            and (STEP_PX * self.pixel_ratio).is_integer()
             and not any(
                 isinstance(overlay, CanvasOverlay) and visual.node.visible and not drawn_by_window(overlay, viewer)
                 for overlay, visual in self._overlay_visuals()

@@ -24,6 +24,7 @@ from napari_cuda.overlays import split_draw_order
 from napari_cuda.protocol import messages as m
 from napari_cuda.server.render.egl import EglContext
 from napari_cuda.server.render.glir import DrawingCommands
+from napari_cuda.view import framebuffer_size
 
 # An RGBA pixel whose alpha is 255 and whose colour is 0, as the machine sees it in one word.
 _OPAQUE = np.array([0, 0, 0, 255], np.uint8).view(np.uint32)[0]
@@ -123,7 +124,7 @@ class _Signal:
 class CanvasBackend(BaseCanvasBackend):
     """The "window" of a vispy canvas: a size, a scale and a framebuffer. Owner: render thread.
 
-    The canvas is `size` logical pixels; the picture is `size * scale` physical ones.
+    The canvas is `size` logical pixels; the picture has `pixel_ratio` physical ones for each, times `scale`.
     """
 
     _double_click_supported = True  # vispy then makes none of its own: the clients' windows say what is one
@@ -135,6 +136,7 @@ class CanvasBackend(BaseCanvasBackend):
         options.context.shared.parser = DrawingCommands()
         self._gl = gl
         self._size: tuple[int, int] = options.size
+        self._pixel_ratio = 1.0
         self._scale = 1.0
         self.needs_draw = True
         """True if the scene changed since the last `draw`."""
@@ -150,15 +152,31 @@ class CanvasBackend(BaseCanvasBackend):
     @property
     def physical_size_px(self) -> tuple[int, int]:
         """(width, height) of the picture in its own pixels."""
-        width, height = self._size
+        width, height = self.full_size_px
         return max(1, round(width * self._scale)), max(1, round(height * self._scale))
+
+    @property
+    def full_size_px(self) -> tuple[int, int]:
+        """(width, height) of the picture in full detail."""
+        return framebuffer_size(self._size, self._pixel_ratio)
+
+    @property
+    def pixel_ratio(self) -> float:
+        """How many pixels a picture in full detail has for one of the canvas."""
+        return self._pixel_ratio
+
+    @pixel_ratio.setter
+    def pixel_ratio(self, ratio: float) -> None:
+        if ratio != self._pixel_ratio:
+            self._pixel_ratio = ratio
+            self.announce_size()
 
     def request_draw(self) -> None:
         """Ask for a new picture."""
         self.needs_draw = True
 
     def set_scale(self, scale: float) -> None:
-        """Draw `scale` physical pixels to a logical one from now on."""
+        """Draw that part of the full size in each direction from now on."""
         if scale != self._scale:
             self._scale = scale
             self.announce_size()

@@ -144,6 +144,20 @@ def test_what_the_user_sets_shows_and_is_told_once(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", LAYER_KINDS)
+def test_an_invisible_layer_s_mode_is_that_of_the_server(kind: str) -> None:
+    """napari has none while it cannot be seen, and each side remembers its own of before."""
+    layer, told = build(kind), []
+    layer.attach(lambda _layer, row, value: told.append((row.name, value)), lambda *_: None)
+    remote_layers.show(layer, {"visible": False, "mode": "pan_zoom"})
+    remote_layers.show(layer, {"mode": "transform", "visible": True})
+    assert (layer.mode, told) == ("transform", [])
+    layer.visible = False
+    assert told == [("visible", False), ("mode", "pan_zoom")]
+    layer.visible = True
+    assert told[2:] == [("visible", True), ("mode", "transform")]
+
+
+@pytest.mark.parametrize("kind", LAYER_KINDS)
 def test_what_the_server_says_shows_and_is_not_echoed(kind: str) -> None:
     layer = build(kind)
     owner = Owner(layer)

@@ -12,6 +12,7 @@ from napari.utils.action_manager import action_manager
 from napari.utils.key_bindings import KeymapHandler
 
 from napari_cuda.client.mirror import remote_layers
+from napari_cuda.client.mirror.napari_adapter import mode_actions
 from napari_cuda.client.mirror.remote_tools import ask_for_layer_actions
 from napari_cuda.layer_state import layer_spec, layer_values
 from napari_cuda.protocol import messages as m
@@ -93,6 +94,26 @@ def test_napari_s_actions_ask_for_remote_layers_and_act_on_others() -> None:
     local = Labels(np.full((3, 3), 6))
     new_label(local)
     assert local.selected_label == 7
+
+
+@pytest.mark.parametrize(
+    "name", ["activate_points_add_mode", "activate_image_transform_mode", "activate_select_mode", "paste_shape"]
+)
+def test_an_action_leaves_a_layer_of_another_kind_alone(name: str) -> None:
+    """A button of a panel triggers it for the active layer, whosever panel that is."""
+    ask_for_layer_actions()
+    layer, asked = remote("labels")
+    action_manager._actions[f"napari:{name}"].command(layer)
+    assert (layer.mode, asked) == ("pan_zoom", [])
+
+
+def test_every_kind_of_layer_has_actions_that_set_its_mode() -> None:
+    names = set(mode_actions())
+    assert {f"activate_{kind}_transform_mode" for kind in REAL} <= names
+    ask_for_layer_actions()
+    layer, _asked = remote("labels")
+    action_manager._actions["napari:activate_labels_paint_mode"].command(layer)
+    assert layer.mode == "paint"
 
 
 @pytest.mark.parametrize("kind", REAL)

@@ -9,6 +9,7 @@ import pytest
 from napari.components import ViewerModel
 from napari.layers import Image
 
+from napari_cuda.client.control.placement import OwnCanvas
 from napari_cuda.client.loop_state import ClientLoopState
 from napari_cuda.client.mirror.viewer_mirror import ViewerMirror
 from napari_cuda.layer_state import layer_spec, layer_values
@@ -74,13 +75,39 @@ def test_a_refused_place_leaves_dims_as_the_server_has_them(desk: Desk) -> None:
     assert [list(found) for found in desk.viewer.dims.range] == ranges
 
 
+def test_modes_are_the_server_s_whatever_napari_remembers(desk: Desk) -> None:
+    layer = desk.viewer.layers[0]
+    desk.mirror.handle(m.LayerUpdate(2, "L1", values={"mode": "transform"}))
+    assert layer.mode == "transform"
+    desk.mirror.handle(m.LayerUpdate(3, "L1", values={"visible": False, "mode": "pan_zoom"}))
+    desk.mirror.handle(m.LayerUpdate(4, "L1", values={"visible": True}))
+    assert layer.mode == "pan_zoom"
+
+
+def test_the_server_draws_for_the_screen_of_the_window(desk: Desk) -> None:
+    canvas = OwnCanvas((300, 200), 1.5)
+    desk.mirror.set_canvas(canvas)
+    assert [intent.values for intent in desk.sent if isinstance(intent, m.ViewIntent)] == [
+        {"size": [200, 300], "rendering.pixel_ratio": 1.5}
+    ]
+    assert desk.mirror.canvas_is_own
+    assert desk.mirror.camera_view().pose.zoom == 1.5 * desk.viewer.scene.camera.zoom
+    desk.mirror.set_canvas(OwnCanvas((300, 200), 2.0))
+    assert desk.sent[-1].values == {"rendering.pixel_ratio": 2.0}, "another screen"
+    desk.sent.clear()
+    desk.viewer.scene.camera.zoom = 3.0
+    desk.turn()
+    assert desk.sent[-1].values["zoom"] == 3.0, "in napari's own pixels"
+
+
 def test_who_may_only_look_sends_nothing_and_is_told_once(desk: Desk) -> None:
     desk.mirror.handle(m.DimsUpdate(2, {"ndim": 2}))
     desk.mirror.handle(m.CameraUpdate(2, {"zoom": 2.0}))
     desk.state.role = "view"
-    desk.mirror.set_canvas_size((400, 400))
+    desk.mirror.set_canvas(OwnCanvas((400, 400)))
     desk.turn()
     assert desk.viewer.scene.camera.zoom == 2.0 * 400 / 200, "the whole canvas of the server, here"
+    assert desk.mirror.camera_view().pose.zoom == 2.0, "the picture is fitted, and then follows the camera"
     for opacity in (0.5, 0.25):
         desk.viewer.layers[0].opacity = opacity
         desk.turn()

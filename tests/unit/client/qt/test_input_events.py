@@ -56,10 +56,12 @@ def test_pointer(kind: QEvent.Type, action: str) -> None:
     assert message == m.InputPointer(0, action, [3, 8], [300, 201], 2, [1, 3], ["shift", "control"])  # type: ignore[arg-type]
 
 
-def test_places_are_pixels_of_the_canvas_on_a_dense_screen() -> None:
-    message = message_of(mouse(QEvent.Type.MouseMove, 3.25, 7.5, Qt.MouseButton.NoButton, NONE), Canvas(2.0))
+def test_places_are_where_napari_s_own_tools_would_be_told_on_a_dense_screen() -> None:
+    event = mouse(QEvent.Type.MouseMove, 3.25, 2.5, Qt.MouseButton.NoButton, NONE)
+    message = message_of(event, Canvas(2.0))
     assert message is not None
-    assert (message.position, message.canvas, message.buttons) == ([6, 15], [600, 402], [])
+    assert (message.position, message.canvas, message.buttons) == ([3, 3], [300, 201], [])
+    assert tuple(message.position) == (event.pos().x(), event.pos().y()), "what vispy reads"
 
 
 def test_what_is_no_pointer_is_no_message() -> None:

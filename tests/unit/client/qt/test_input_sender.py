@@ -10,6 +10,7 @@ from qtpy.QtCore import QEvent, QEventLoop, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtWidgets import QApplication, QLineEdit, QVBoxLayout, QWidget
 
+from napari_cuda.client.control.placement import OwnCanvas
 from napari_cuda.client.qt.input_sender import InputSender
 from napari_cuda.protocol import messages as m
 
@@ -119,11 +120,13 @@ def test_only_the_canvas_is_watched(desk: Desk) -> None:
 
 def test_only_the_size_that_stays_is_sent(desk: Desk) -> None:
     for width in (100, 120, 140):
-        desk.sender.resized((width, 50))
+        desk.sender.resized(OwnCanvas((width, 50)))
     desk.wait_for("_settled")
-    desk.sender.resized((140, 50))
+    desk.sender.resized(OwnCanvas((140, 50)))
     assert not desk.sender._settled.isActive()
-    assert desk.sizes == [(140, 50)]
+    desk.sender.resized(OwnCanvas((140, 50), 2.0))
+    desk.wait_for("_settled")
+    assert desk.sizes == [OwnCanvas((140, 50)), OwnCanvas((140, 50), 2.0)], "on another screen"
 
 
 def test_closing_the_window_is_noticed_after_napari_had_its_say(desk: Desk) -> None:
