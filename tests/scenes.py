@@ -14,7 +14,7 @@ import likeness_scenes
 import scale_scenes
 import value_scenes
 from layers_of_each_kind import layer_of
-from napari_cuda.bench.scenes import mri_volume
+from napari_cuda.bench.scenes import add_volume, mri_volume
 
 
 def smooth_image(height: int, width: int, seed: int = 0) -> npt.NDArray[np.uint8]:
@@ -48,6 +48,15 @@ def add_wide_image(viewer: Any) -> None:
 def add_mri_volume(viewer: Any) -> None:
     """Add the MRI head as a maximum intensity projection, seen at an angle in three dimensions."""
     viewer.add_image(mri_volume(), name="T1", rendering="mip", colormap="gray")
+    viewer.dims.ndisplay = 3
+    viewer.reset_view()
+    viewer.scene.camera.angles = (20.0, 40.0, 70.0)
+
+
+def add_noisy_volume(viewer: Any) -> None:
+    """Add the benchmark's noisy volume of 128 x 128 x 128 voxels, bright, seen at an angle in three dimensions."""
+    add_volume(viewer)
+    viewer.layers[-1].contrast_limits = (0, 2400)
     viewer.dims.ndisplay = 3
     viewer.reset_view()
     viewer.scene.camera.angles = (20.0, 40.0, 70.0)
@@ -147,6 +156,7 @@ SCENES = (
         "flat": add_flat_scene,
         "many": add_many_layers,
         "mri": add_mri_volume,
+        "mip3d": add_noisy_volume,
         "wide": add_wide_image,
         "patches": add_color_patches,
         "blending": add_blending_scene,
