@@ -12,7 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -158,7 +158,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body or b"")))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(body or b"")
+            with suppress(ConnectionError):  # who asked has given up
+                self.wfile.write(body or b"")
 
     def log_message(self, *_words: object) -> None:
         """Say nothing."""

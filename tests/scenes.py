@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+import dask_cluster
 import likeness_scenes
 import scale_scenes
 import value_scenes
@@ -99,6 +100,12 @@ def add_properties_scene(viewer: Any) -> None:
         viewer.add_layer(layer_of(kind))
 
 
+def add_lazy_planes(viewer: Any) -> None:
+    """Add planes that are computed when they are seen, and say by whom."""
+    viewer.add_image(dask_cluster.lazy_planes(), name="lazy", contrast_limits=(0, 255))
+    viewer.dims.set_current_step(0, 0)
+
+
 def add_every_kind(viewer: Any) -> None:
     """Add one layer of each of napari's seven types, in three dimensions; the points have four."""
     rng = np.random.default_rng(7)
@@ -162,6 +169,7 @@ SCENES = (
         "blending": add_blending_scene,
         "image and labels": add_image_and_labels,
         "every kind": add_every_kind,
+        "lazy": add_lazy_planes,
         "to work on": add_layers_to_work_on,
         "properties": add_properties_scene,
     }
