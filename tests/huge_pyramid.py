@@ -8,8 +8,11 @@ from __future__ import annotations
 import json
 import math
 import sys
+import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -90,7 +93,10 @@ class HugePyramid:
 
 
 class PyramidServer(ThreadingHTTPServer):
-    """Serves a pyramid on loopback. `GET /requests` tells what was asked how often, `GET /latency/SECONDS` delays."""
+    """Serves a pyramid on loopback. `GET /requests` tells what was asked how often, `GET /latency/SECONDS` delays.
+
+    `GET /rounds` tells how often somebody asked while nothing else was being answered: what was waited for in a row.
+    """
 
     daemon_threads = True
     request_queue_size = 128
@@ -99,7 +105,24 @@ class PyramidServer(ThreadingHTTPServer):
         self.pyramid = pyramid
         self.latency_s = 0.0
         self.asked: Counter[str] = Counter()
+        self.rounds = 0
+        self._answering = 0
+        self._lock = threading.Lock()
         super().__init__(("127.0.0.1", 0), _Handler)
+
+    @contextmanager
+    def answering(self, key: str) -> Iterator[None]:
+        """Count a request."""
+        with self._lock:
+            self.asked[key] += 1
+            self.rounds += not self._answering
+            self._answering += 1
+        time.sleep(self.latency_s)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._answering -= 1
 
     @property
     def url(self) -> str:
@@ -118,21 +141,25 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path == "/requests":
             self._answer(json.dumps(self.server.asked).encode())
             return
+        if self.path == "/rounds":
+            self._answer(json.dumps(self.server.rounds).encode())
+            return
         if self.path.startswith("/latency/"):
             self.server.latency_s = float(self.path.removeprefix("/latency/"))
             self._answer(b"")
             return
-        time.sleep(self.server.latency_s)
         key = self.path.removeprefix(f"/{NAME}/")
-        self.server.asked[key] += 1
-        self._answer(self.server.pyramid.read(key))
+        with self.server.answering(key):
+            body = self.server.pyramid.read(key)
+        self._answer(body)
 
     def _answer(self, body: bytes | None) -> None:
         self.send_response(404 if body is None else 200)
         self.send_header("Content-Length", str(len(body or b"")))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(body or b"")
+            with suppress(ConnectionError):  # who asked has given up
+                self.wfile.write(body or b"")
 
     def log_message(self, *_words: object) -> None:
         """Say nothing."""

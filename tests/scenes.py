@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+import dask_cluster
 import likeness_scenes
 import scale_scenes
 import value_scenes
 from layers_of_each_kind import layer_of
-from napari_cuda.bench.scenes import mri_volume
+from napari_cuda.bench.scenes import add_volume, mri_volume
 
 
 def smooth_image(height: int, width: int, seed: int = 0) -> npt.NDArray[np.uint8]:
@@ -48,6 +49,15 @@ def add_wide_image(viewer: Any) -> None:
 def add_mri_volume(viewer: Any) -> None:
     """Add the MRI head as a maximum intensity projection, seen at an angle in three dimensions."""
     viewer.add_image(mri_volume(), name="T1", rendering="mip", colormap="gray")
+    viewer.dims.ndisplay = 3
+    viewer.reset_view()
+    viewer.scene.camera.angles = (20.0, 40.0, 70.0)
+
+
+def add_noisy_volume(viewer: Any) -> None:
+    """Add the benchmark's noisy volume of 128 x 128 x 128 voxels, bright, seen at an angle in three dimensions."""
+    add_volume(viewer)
+    viewer.layers[-1].contrast_limits = (0, 2400)
     viewer.dims.ndisplay = 3
     viewer.reset_view()
     viewer.scene.camera.angles = (20.0, 40.0, 70.0)
@@ -88,6 +98,12 @@ def add_properties_scene(viewer: Any) -> None:
     """Add one layer of each kind of three dimensions: what every row of the property table can be set on."""
     for kind in ("image", "labels", "points", "shapes", "surface", "tracks", "vectors"):
         viewer.add_layer(layer_of(kind))
+
+
+def add_lazy_planes(viewer: Any) -> None:
+    """Add planes that are computed when they are seen, and say by whom."""
+    viewer.add_image(dask_cluster.lazy_planes(), name="lazy", contrast_limits=(0, 255))
+    viewer.dims.set_current_step(0, 0)
 
 
 def add_every_kind(viewer: Any) -> None:
@@ -147,11 +163,13 @@ SCENES = (
         "flat": add_flat_scene,
         "many": add_many_layers,
         "mri": add_mri_volume,
+        "mip3d": add_noisy_volume,
         "wide": add_wide_image,
         "patches": add_color_patches,
         "blending": add_blending_scene,
         "image and labels": add_image_and_labels,
         "every kind": add_every_kind,
+        "lazy": add_lazy_planes,
         "to work on": add_layers_to_work_on,
         "properties": add_properties_scene,
     }

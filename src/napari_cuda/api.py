@@ -96,6 +96,7 @@ def serve(
         "encoder": chosen.encoder,
         "upload_limit_mb": chosen.upload_limit_mb,
         "chunk_cache_mb": chosen.chunk_cache_mb,
+        "scheduler": chosen.scheduler,
     }
     if chosen.token is not None:
         defaults["token"] = chosen.token.get_secret_value()

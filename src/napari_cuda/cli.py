@@ -91,6 +91,9 @@ def serve(  # noqa: PLR0913 -- one parameter for each option
     bit_rate: Annotated[
         float, typer.Option(help="Most Mbit/s for each viewer; on a link that carries less, less.")
     ] = 20.0,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Have lazy dask arrays computed by this scheduler: tcp://HOST:8786.")
+    ] = None,
     tls: Annotated[
         tuple[Path, Path] | None, typer.Option(metavar="CERT KEY", help="TLS certificate and private key (PEM).")
     ] = None,
@@ -129,6 +132,7 @@ def serve(  # noqa: PLR0913 -- one parameter for each option
                 frame_rate=fps,
                 bit_rate=int(1e6 * bit_rate),
                 tls=tls,
+                **({"scheduler": scheduler} if scheduler else {}),
             )
 
 

@@ -60,6 +60,10 @@ class Settings(BaseSettings):
     metrics_port: int | None = Field(
         default=None, ge=0, le=65535, description="port on which `connect` serves its own metrics; 0 takes a free one"
     )
+    scheduler: str | None = Field(
+        default=None,
+        description="address of a `dask.distributed` scheduler by which `serve` has lazy arrays computed: tcp://HOST:8786",
+    )
     token: SecretStr | None = Field(
         default=None, description="access token, of `serve` and of `connect`; `serve` makes a random one if unset"
     )

@@ -9,6 +9,7 @@ import gc
 import json
 import sys
 import threading
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -80,8 +81,13 @@ def bands(gl: EglContext) -> dict[str, Any]:
     return {"same": same, "bands": counts, "reduced": reduced}
 
 
-def soak(gl: EglContext, frames: str, stills_every: str) -> dict[str, Any]:
-    """Draw, encode and deliver frames to one viewer; return by how many bytes the process grew, at each quarter."""
+WARM_UP = 2000
+"""Frames after which the histories of the metrics are full."""
+LOOK_EVERY = 500
+
+
+def soak(gl: EglContext, frames: str, stills_every: str, longest_s: str) -> dict[str, Any]:
+    """Draw, encode and deliver frames to one viewer, `frames` or as many as fit; return (frames, resident bytes)."""
     viewer = ViewerModel()
     canvas = HeadlessCanvas(viewer, (64, 48), gl)
     viewer.add_image(np.random.default_rng(0).integers(0, 256, (96, 128), np.uint8))
@@ -108,17 +114,22 @@ def soak(gl: EglContext, frames: str, stills_every: str) -> dict[str, Any]:
                 hub.publish(replace(_rest(drawing)[0], at_rest=True))
                 assert shown.acquire(timeout=10)
 
-    process, resident = psutil.Process(), []
-    show(2000)  # the histories of the metrics are full then
+    process, seen = psutil.Process(), []
+    began_s = time.monotonic()
+    show(WARM_UP)
     threads = threading.active_count()
-    for _ in range(5):
+    shown_frames = 0
+    while True:
         gc.collect()
-        resident.append(process.memory_info().rss)
-        show(int(frames) // 4)
+        seen.append((shown_frames, process.memory_info().rss))
+        if shown_frames >= int(frames) or time.monotonic() - began_s > float(longest_s):
+            break
+        show(LOOK_EVERY)
+        shown_frames += LOOK_EVERY
     threads -= threading.active_count()
     hub.stop()
     canvas.close()
-    return {"grown": [after - resident[0] for after in resident], "threads_lost": threads}
+    return {"seen": seen, "threads_lost": threads}
 
 
 PROBES = {probe.__name__: probe for probe in (bands, soak)}

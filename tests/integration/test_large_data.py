@@ -8,7 +8,9 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,10 @@ PROGRAM = Path(__file__).parent.parent / "huge_pyramid.py"
 SHAPE = (1024, 10240, 10240)
 CACHE_MB = 96
 FIRST_PICTURE_S = 2.0
-PAN_FRAMES_PER_S = 20.0
+PAN_SHARE = 0.8
+"""Of the rate at which a small image in memory is panned on this machine."""
+ROUNDS = 5
+"""From opening to the exact picture: the folder, the levels, the coarsest of them, what is seen; and one to spare."""
 
 
 @pytest.fixture(scope="module")
@@ -99,20 +104,47 @@ def check_pixels(viewer: RemoteViewer, level: int, plane: int, chunk: tuple[int,
     assert step * 4096 * 255 / 65535 - 1 <= grey <= (step + 1) * 4096 * 255 / 65535 + 1
 
 
+@contextmanager
+def far_away(store: str, latency_s: float) -> Iterator[None]:
+    """Have each answer of the store take so long."""
+    ask(store, f"latency/{latency_s}")
+    try:
+        yield
+    finally:
+        ask(store, "latency/0")
+
+
 @pytest.mark.alone
-def test_the_first_picture(server: ServerProcess, viewer: RemoteViewer, store: str) -> None:
+@pytest.mark.parametrize("latency_s", [0.0, 0.1])
+def test_the_first_picture(viewer: RemoteViewer, store: str, latency_s: float) -> None:
     took = []
-    for _ in range(3):
-        began_s = time.monotonic()
-        open_huge(viewer, store)
-        grey = viewer.screenshot()[..., 0]
-        took.append(time.monotonic() - began_s)
-        assert len(np.unique(grey)) > 50, "noise"
-        viewer.layers.clear()
-        viewer.sync(60)
-        if took[-1] <= FIRST_PICTURE_S:
-            break
+    with far_away(store, latency_s):
+        for _ in range(3):
+            began_s = time.monotonic()
+            open_huge(viewer, store)
+            grey = viewer.screenshot()[..., 0]
+            took.append(time.monotonic() - began_s)
+            assert len(np.unique(grey)) > 50, "noise"
+            viewer.layers.clear()
+            viewer.sync(60)
+            if took[-1] <= FIRST_PICTURE_S:
+                break
     assert min(took) <= FIRST_PICTURE_S, took
+
+
+def test_opening_asks_for_each_document_once_and_for_many_at_a_time(viewer: RemoteViewer, store: str) -> None:
+    before: Counter[str] = Counter(json.loads(ask(store, "requests")))
+    with far_away(store, 0.4):
+        rounds = int(ask(store, "rounds"))
+        levels = len(open_huge(viewer, store).data)
+        viewer.screenshot()
+        rounds = int(ask(store, "rounds")) - rounds
+    asked = Counter(json.loads(ask(store, "requests"))) - before
+    documents = {key: times for key, times in asked.items() if "/c/" not in key}
+    assert {f"{level}/zarr.json" for level in range(levels)} < documents.keys()
+    assert set(documents.values()) == {1}
+    assert {times for key, times in asked.items() if key.startswith(f"{levels - 1}/c/")} == {1}, "what is held"
+    assert rounds <= ROUNDS
 
 
 @pytest.mark.parametrize(
@@ -126,25 +158,28 @@ def test_every_level_shows_what_the_store_has(
 
 
 @pytest.mark.alone
-def test_a_pan_is_smooth(viewer: RemoteViewer, store: str) -> None:
-    def frames_per_s() -> float:
+def test_a_pan_is_as_smooth_as_that_of_a_small_image(viewer: RemoteViewer, store: str) -> None:
+    def frames_per_s(shown: Any) -> float:
+        for layer in (huge, small):
+            layer.visible = layer is shown
         camera = viewer.scene.camera
         camera.zoom, camera.center = 0.4, (0, 5000, 2000)
+        assert np.ptp(viewer.screenshot()[..., 0]) > 5, "nothing is seen"
 
         def go_right(_viewer: Any, _number: int) -> None:
             camera.center = (0, 5000, camera.center[2] + 15)
 
         return workloads.drive(viewer, go_right, 3).frames_per_s
 
-    viewer.open("sample:napari:coins")
-    floor = frames_per_s()
-    viewer.layers.clear()
-    open_huge(viewer, store)
-    rounds: list[float] = []
-    while len(rounds) < 3 and max(rounds, default=0) < PAN_FRAMES_PER_S:
-        rounds.append(frames_per_s())
-    # A machine that cannot show a small array at this rate cannot be asked for it.
-    assert max(rounds) >= min(PAN_FRAMES_PER_S, 0.7 * floor), (rounds, floor)
+    # Noise like the store's, in memory, wherever the pan goes.
+    noise = np.random.default_rng(3).integers(20000, 24096, (800, 3000), np.uint16)
+    small = viewer.add_image(noise, scale=(2, 2), translate=(4200, 800), contrast_limits=(0, 65535))
+    huge = open_huge(viewer, store)
+    rounds: list[tuple[float, float]] = []
+    while len(rounds) < 4 and max((a / b for a, b in rounds), default=0) < PAN_SHARE:
+        rounds.append((frames_per_s(huge), frames_per_s(small)))
+    print(f"frames/s of the pan: {', '.join(f'{a:.0f} (small image: {b:.0f})' for a, b in rounds)}")
+    assert max(a / b for a, b in rounds) >= PAN_SHARE, rounds
 
 
 def test_memory_is_bounded_by_the_cache(server: ServerProcess, viewer: RemoteViewer, store: str) -> None:
@@ -180,12 +215,24 @@ def test_no_other_address_is_opened(viewer: RemoteViewer, store: str) -> None:
             viewer.open(url)
 
 
+def test_what_is_removed_before_its_chunks_came_is_not_asked_for_again(viewer: RemoteViewer, store: str) -> None:
+    with far_away(store, 1.0):
+        open_huge(viewer, store)
+        frames = viewer.metrics.counts()["frames_shown"]
+        viewer.dims.set_current_step(0, 700)
+        while viewer.metrics.counts()["frames_shown"] == frames:
+            viewer.pump(0.02)
+        viewer.layers.clear()
+        viewer.sync(30)
+    open_huge(viewer, store)
+    check_pixels(viewer, 1, 300, (5, 5))
+
+
 def test_far_away_coarse_comes_first_and_everything_once(viewer: RemoteViewer, store: str) -> None:
     open_huge(viewer, store)
     look_at(viewer, 0, 5120, 5120, 0.5)
     far_s, took = 1.0, []
-    ask(store, f"latency/{far_s}")
-    try:
+    with far_away(store, far_s):
         # The coarsest level has one plane for 64: each step shows another one.
         for plane in (130, 200, 260, 330, 390):
             frames, began_s = viewer.metrics.counts()["frames_shown"], time.monotonic()
@@ -194,8 +241,6 @@ def test_far_away_coarse_comes_first_and_everything_once(viewer: RemoteViewer, s
                 viewer.pump(0.02)
             took.append(time.monotonic() - began_s)
         check_pixels(viewer, 1, 390, (5, 5))
-    finally:
-        ask(store, "latency/0")
     assert statistics.median(took) < far_s, "no chunk can be here so soon"
     asked: dict[str, int] = json.loads(ask(store, "requests"))
     seen = {key: times for key, times in asked.items() if key.startswith("1/c/195/")}

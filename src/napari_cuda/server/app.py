@@ -23,6 +23,7 @@ from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.errors import StartupError
 from napari_cuda.server.config import ServerConfig
 from napari_cuda.server.data.chunks import Chunks
+from napari_cuda.server.data.dask_scheduler import DaskScheduler
 from napari_cuda.server.data.jobs import Jobs
 from napari_cuda.server.data.opening import open_path
 from napari_cuda.server.data.roots import ServedRoots, is_url
@@ -131,6 +132,9 @@ class Server:
             resize_dask_cache(chunks.budget_bytes)
             parts.callback(chunks.close)
             chunks.on_failure = self._complain_of_data
+            if self.config.scheduler is not None:
+                scheduler = DaskScheduler(self.config.scheduler, self._tell_loss)
+                parts.callback(scheduler.close)
             register_data_commands(commands, bridge, roots, files, chunks)
             for path in paths:
                 open_path(self.viewer, path, roots, chunks)
@@ -199,6 +203,11 @@ class Server:
         loop = self._loop
         if loop is not None:
             loop.post(lambda: loop.complain("data.unreadable", f"data cannot be read: {line}"))
+
+    def _tell_loss(self, line: str) -> None:
+        loop = self._loop
+        if loop is not None:
+            loop.post(lambda: loop.complain("data.scheduler", line))
 
     def _resync(self, viewer: str) -> None:
         if self._loop is not None:

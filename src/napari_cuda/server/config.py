@@ -42,6 +42,8 @@ class ServerConfig:
     """Clients may open what is below these, besides what is served."""
     chunk_cache_mb: int = DEFAULT_CHUNK_CACHE_MB
     """Chunks of all data that is read piece by piece, kept in memory."""
+    scheduler: str | None = None
+    """Address of a dask.distributed scheduler for lazy arrays; None: threads of this process."""
 
     def __post_init__(self) -> None:
         """Check what does not depend on the machine."""
@@ -72,6 +74,8 @@ class ServerConfig:
         for url in self.allowed_urls:
             if not re.fullmatch(r"[a-z0-9+]+://[^/\s]+(/\S*)?", url):
                 raise ConfigError(f"--allow-url {url!r} is no address such as https://HOST/FOLDER or s3://BUCKET")
+        if self.scheduler is not None and not re.fullmatch(r"((tcp|tls|ws|wss)://)?[^/\s]+:\d+", self.scheduler):
+            raise ConfigError(f"--scheduler {self.scheduler!r} is no address such as tcp://HOST:8786")
         for root in self.roots:
             if not root.is_dir():
                 raise ConfigError(f"root {root} is not a folder")

@@ -14,9 +14,9 @@ from npe2 import PluginManager
 
 from napari_cuda.layer_state import check_drawable
 from napari_cuda.protocol.errors import DataError
+from napari_cuda.server.data import remote
 from napari_cuda.server.data.chunks import Chunks
-from napari_cuda.server.data.remote import check_remote
-from napari_cuda.server.data.roots import ServedRoots, is_url
+from napari_cuda.server.data.roots import ServedRoots
 from napari_cuda.server.data.samples import SAMPLES
 
 log = logging.getLogger(__name__)
@@ -67,9 +67,8 @@ def read_layers(request: OpenRequest, roots: ServedRoots, chunks: Chunks | None 
                 _open_sample(catch, paths[0].removeprefix(SAMPLE_PREFIX))
             else:
                 found = [_no_script(roots.resolve(path)) for path in paths]
-                for path in filter(is_url, found):
-                    check_remote(path)
-                _open_files(catch, found, request)
+                with remote.opening(found):
+                    _open_files(catch, found, request)
         except DataError:
             raise
         except Exception as error:  # reader plugins raise anything

@@ -8,7 +8,13 @@ import threading
 AFTER_S = 1.0
 """By then whoever started the server is connected: it is their turn first."""
 
-SLOW = ("napari_cuda.server.data.chunked_layers", "napari_ome_zarr", "aiohttp", "fsspec.implementations.http")
+SLOW = (
+    "napari_cuda.server.data.chunked_layers",
+    "napari_cuda.server.data.metadata_reads",
+    "napari_ome_zarr",
+    "aiohttp",
+    "fsspec.implementations.http",
+)
 """Modules that take a second together to be imported, and are needed only when a store is opened."""
 
 

@@ -92,6 +92,7 @@ class Slices:
 
     def forget(self, layer: Layer) -> None:
         """A layer is gone."""
+        self._coarse.pop(layer, None)
         slicing = self._slicings.pop(layer, None)
         if slicing is not None:
             slicing.close()
@@ -152,7 +153,7 @@ class Slices:
             return
         state = layer._slicing_state
         state._update_slice_response(response)
-        if missing:
+        if missing and layer in self._slicings:  # else it was removed meanwhile
             self._coarse[layer] = _Coarse(response.request_id, missing, time.monotonic())
         else:
             self._coarse.pop(layer, None)
