@@ -23,6 +23,7 @@ from napari.utils import resize_dask_cache
 from napari.utils.action_manager import action_manager
 
 from napari_cuda.edge_on import survive_edge_on
+from napari_cuda.lean_transforms import make_transforms_lean
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.errors import CommandError, StartupError
 from napari_cuda.settings import headless_napari_config
@@ -65,6 +66,7 @@ def initialise_napari() -> None:
     # The clients change the brush with the mouse, and tell its size.
     settings.application.brush_size_on_mouse_move_modifiers = BrushSizeOnMouseModifiers.DISABLED
     survive_edge_on()
+    make_transforms_lean()
     _initialize_plugins()
     dask = settings.application.dask
     resize_dask_cache(int(dask.enabled * dask.cache * 1e9))
