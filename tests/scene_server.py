@@ -24,7 +24,10 @@ class SceneServer(ServerProcess):
         super().__init__([scene, f"{size[0]}x{size[1]}"], program=[__file__])
 
     def contents(self) -> dict[str, Any]:
-        """Return what the layers hold on the server, by name, as `gestures.contents` tells it."""
+        """Return what the layers hold on the server, by name, as `gestures.contents` tells it.
+
+        Under "elements", by name, what their elements have for themselves.
+        """
         os.kill(self.pid, signal.SIGUSR1)
         assert self._process is not None and self._process.stdout is not None
         told: dict[str, Any] = json.loads(self._process.stdout.readline())
@@ -38,6 +41,7 @@ def main(scene: str, size: str) -> None:
 
     sys.path.insert(0, str(Path(__file__).parent))
     from gestures import all_contents  # noqa: PLC0415
+    from napari_cuda.element_values import element_values  # noqa: PLC0415
     from scenes import SCENES  # noqa: PLC0415
 
     def announce(server: object) -> None:
@@ -49,7 +53,11 @@ def main(scene: str, size: str) -> None:
     SCENES[scene](viewer)
 
     def tell_contents(*_signal: object) -> None:
-        print(json.dumps(all_contents(viewer)), flush=True)
+        elements = {
+            layer.name: {name: array.tolist() for name, array in element_values(layer).items()}
+            for layer in viewer.layers
+        }
+        print(json.dumps(all_contents(viewer) | {"elements": elements}), flush=True)
 
     signal.signal(signal.SIGUSR1, tell_contents)
     napari_cuda.serve(viewer, on_ready=announce, port=0, size=(width, height))

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from OpenGL import GL
+from qtpy.QtGui import QOffscreenSurface, QOpenGLContext
 from vispy.gloo import Program
 
 from gl_window import Picture, Window, exact_frame, frame_of, padded, rgb_reference, yuv_frame
@@ -330,6 +331,44 @@ def test_vispy_may_delete_the_program_it_used_last_before_the_video_is_drawn(
     assert seen["blends"]
     assert (seen["video"], seen["another"]) == ((90, 90, 90), (0, 255, 0))
     assert not caplog.records
+
+
+def test_a_program_is_deleted_in_the_context_that_drew_with_it_or_the_driver_crashes(
+    window: Window, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """napari carries vispy's commands out whenever layers come or go, whichever context is current then."""
+    vispy_canvas = window.viewer.window._qt_viewer.canvas
+    canvas, native = vispy_canvas._scene_canvas, vispy_canvas.native
+    frame = exact_frame(np.full((16, 16, 3), 90, np.uint8))
+    programs: list[Program] = []
+    handles: list[int] = []
+    paint = window.renderer.draw
+
+    def spy(*arguments: object) -> bool:
+        if not programs:
+            programs.append(visual_program((1, 0, 0, 1)))
+            programs[0].draw("triangles")
+            handles.append(int(GL.glGetIntegerv(GL.GL_CURRENT_PROGRAM)))
+        return paint(*arguments)
+
+    monkeypatch.setattr(window.renderer, "draw", spy)
+    for _ in range(2):
+        window.show(frame, (0, 0, 16, 16))
+    other, surface = QOpenGLContext(), QOffscreenSurface()
+    other.setShareContext(native.context())
+    other.setFormat(native.context().format())
+    surface.setFormat(native.context().format())
+    surface.create()
+    assert other.create()
+    assert other.makeCurrent(surface)
+    programs[0].delete()
+    canvas.context.finish()  # as napari does
+    assert GL.glIsProgram(handles[0]), "not in this context"
+    other.doneCurrent()
+    for _ in range(3):
+        assert window.show(frame, (0, 0, 16, 16))[5, 5].tolist() == [90, 90, 90]
+    window.adapter.make_current()
+    assert not GL.glIsProgram(handles[0])
 
 
 def test_what_vispy_relies_on_is_put_back_though_a_draw_fails(window: Window) -> None:

@@ -15,12 +15,15 @@ from napari.layers import Image
 from napari.layers.utils._link_layers import get_linked_layers
 
 import napari_cuda
+from differing_elements import LAYERS
 from integration.conftest import Serve
 from napari_cuda.client.headless import RemoteViewer
 from napari_cuda.client.mirror.remote_layers import RemoteLayer
+from napari_cuda.element_values import element_values
 from napari_cuda.protocol import messages as m
 from napari_cuda.server_process import ServerProcess
 from raw_client import RawClient
+from scene_server import SceneServer
 from scenes import add_layers_to_work_on
 
 MENU = {action.id.removeprefix("napari.layer."): action.callback for action in LAYERLIST_CONTEXT_ACTIONS}
@@ -180,6 +183,39 @@ def test_layers_made_here_are_made_there(here: RemoteViewer, there: RemoteViewer
     assert names(here) == names(there) == before
 
 
+@pytest.mark.parametrize("kind", LAYERS)
+def test_what_single_elements_have_arrives(
+    server: SceneServer, here: RemoteViewer, there: RemoteViewer, kind: str
+) -> None:
+    make, differing = LAYERS[kind]
+    layer = make(**differing, name="of all kinds")
+    expected = {name: array.tolist() for name, array in element_values(layer).items()}
+    assert expected
+    here.layers.append(layer)
+    settle(here, there)
+    assert server.contents()["elements"]["of all kinds"] == expected
+    assert layer in here.layers
+    assert isinstance(layer, RemoteLayer)
+    assert list(there.layers["of all kinds"].features) == list(layer.features)
+    here.layers.remove(layer)
+    settle(here, there)
+
+
+def test_what_many_elements_have_arrives_as_a_file(
+    server: SceneServer, here: RemoteViewer, there: RemoteViewer, rng: np.random.Generator
+) -> None:
+    sizes, kinds = rng.uniform(1, 9, 40_000), rng.choice(["cell", "debris"], 40_000)
+    here.add_points(rng.uniform(0, 9_000, (40_000, 2)), size=sizes, features={"kind": kinds}, name="many")
+    many = ("many", True)
+    here._session._wait(
+        lambda: many in [(layer.name, isinstance(layer, RemoteLayer)) for layer in here.layers], 60, "not sent"
+    )
+    settle(here, there)
+    assert server.contents()["elements"]["many"] == {"feature:kind": kinds.tolist(), "size": sizes.tolist()}
+    here.layers.remove("many")
+    settle(here, there)
+
+
 def test_new_labels_are_as_large_as_what_is_selected(here: RemoteViewer, there: RemoteViewer) -> None:
     here.layers.selection = {here.layers["pyramid"]}
     here._new_labels()
@@ -214,10 +250,10 @@ def test_what_cannot_be_made_there_is_taken_back(
 ) -> None:
     before = names(here)
     with caplog.at_level(logging.WARNING, logger="napari_cuda"):
-        here.add_points(np.eye(2), size=[1, 2], name="of all sizes")
+        here.add_points(np.eye(2), features={"when": np.array([1, None], object)}, name="of all times")
         settle(here, there)
     assert names(here) == names(there) == before
-    words = "'of all sizes' was not added: its elements differ in size: save it to a file and open that"
+    words = "'of all times' was not added: its feature 'when' has values other than numbers and strings"
     assert [record.getMessage() for record in caplog.records] == [words]
 
 

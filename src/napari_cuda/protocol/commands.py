@@ -25,7 +25,7 @@ MOST_PATHS = 4096
 class ArrayData(msgspec.Struct, frozen=True):
     """A small array: its bytes in C order (base64 in JSON), `dtype` as numpy's `dtype.str`."""
 
-    dtype: Annotated[str, msgspec.Meta(pattern="^[<>|](b1|[iu][1248]|f[248])$")]
+    dtype: Annotated[str, msgspec.Meta(pattern="^[<>|](b1|[iu][1248]|f[248]|U[1-9][0-9]{0,4})$")]
     shape: Annotated[list[Annotated[int, msgspec.Meta(ge=0, lt=1 << 32)]], msgspec.Meta(max_length=32)]
     data: bytes
 
@@ -88,6 +88,8 @@ class CreateLayer(CommandArgs, frozen=True):
     index: Annotated[int, msgspec.Meta(ge=0)]
     arrays: list[ArrayData] = []
     shape_types: list[str] = []
+    elements: list[Annotated[str, msgspec.Meta(max_length=300)]] = []
+    """What the last of the arrays are: sizes, colours, texts, features of single elements."""
     uploaded: Annotated[str, msgspec.Meta(max_length=4096)] = ""
     """An .npz on the server that has the arrays."""
 

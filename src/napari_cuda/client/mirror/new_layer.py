@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from napari.layers import Layer, Shapes
 
+from napari_cuda.element_values import element_values
 from napari_cuda.layer_state import layer_spec, layer_values
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.commands import ArrayData, CreateLayer
 from napari_cuda.protocol.errors import CommandError
-from napari_cuda.protocol.properties import layer_properties
 
 MOST_BYTES = 600_000
 """Of data that go with a command; base64 makes 800 kB of them, and a message may have 1 MiB."""
@@ -21,14 +21,13 @@ MOST_BYTES = 600_000
 def creation(layer: Layer, index: int) -> CreateLayer:
     """Return what makes this layer at `index` of the server's list; CommandError if a command cannot carry it."""
     state = m.LayerState(layer_spec(layer, f"new-{secrets.token_hex(8)}"), layer_values(layer))
-    arrays = _arrays(layer, state.spec)
+    elements = element_values(layer)
+    arrays = [*_arrays(layer, state.spec), *elements.values()]
     size = sum(array.nbytes for array in arrays)
     if size > MOST_BYTES:
         raise CommandError(f"its {size / 1e6:.1f} MB are too much: save it to a file and open that")
-    if arrays:
-        _check_uniform(state)
     packed = [ArrayData(array.dtype.str, list(array.shape), array.tobytes()) for array in arrays]
-    return CreateLayer(state, index, packed, _shape_types(layer))
+    return CreateLayer(state, index, packed, _shape_types(layer), list(elements))
 
 
 def without_data(layer: Layer, index: int) -> tuple[CreateLayer, list[Any]]:
@@ -36,8 +35,9 @@ def without_data(layer: Layer, index: int) -> tuple[CreateLayer, list[Any]]:
     state = m.LayerState(layer_spec(layer, f"new-{secrets.token_hex(8)}"), layer_values(layer))
     data: Any = layer.data
     arrays = list(data) if state.spec.kind in ("shapes", "surface") or state.spec.level_shapes else [data]
-    _check_uniform(state)
-    return CreateLayer(state, index, shape_types=_shape_types(layer)), arrays
+    elements = element_values(layer)
+    created = CreateLayer(state, index, shape_types=_shape_types(layer), elements=list(elements))
+    return created, [*arrays, *elements.values()]
 
 
 def _shape_types(layer: Layer) -> list[str]:
@@ -54,11 +54,3 @@ def _arrays(layer: Layer, spec: m.LayerSpec) -> list[Any]:
     size = sum(int(np.prod(part.shape)) * part.dtype.itemsize for part in parts)
     # Lazy arrays are not computed to find that they are too large.
     return [np.asarray(part) for part in parts] if size <= MOST_BYTES else parts
-
-
-def _check_uniform(state: m.LayerState) -> None:
-    own = [name for name, row in layer_properties(state.spec.kind).items() if row.held and state.values[name] is None]
-    features = set(state.values.get("features", ())) - {"track_id"}  # that one napari makes of the data
-    if own or features:
-        words = ", ".join(own) or "features"
-        raise CommandError(f"its elements differ in {words}: save it to a file and open that")

@@ -40,6 +40,7 @@ PRIVATE_NAMES = (
     "viewer.window._qt_viewer.canvas._viewer_overlay_to_visual",
     "viewer.window._qt_viewer.canvas._scene_canvas._generate_draw_order",
     "viewer.window._qt_viewer.canvas._scene_canvas.scene",
+    "viewer.window._qt_viewer.canvas._scene_canvas.context.flush_commands",
     "viewer.window._qt_viewer.canvas._scene_canvas.context.shared.parser.env",
     "viewer.window._qt_viewer.canvas._scene_canvas.events.draw",
     "viewer.window._qt_viewer.canvas._scene_canvas.events.resize",
@@ -95,6 +96,7 @@ class CanvasAdapter:
         events.draw.connect(self._after_draw, position="last")
         events.resize.connect(self._resized, position="last")
         fit_depth_after_dims(viewer)
+        keep_commands_for_own_context(self._canvas)
         self._canvas.native.frameSwapped.connect(self._swapped)
         self._node = VideoNode(self._paint_video, parent=self._scene_canvas.scene)
         self._whole_order = self._scene_canvas._generate_draw_order
@@ -316,6 +318,24 @@ class _ContextWatch:
     def _forget(self) -> None:
         self._last = None
         self._on_lost()
+
+
+def keep_commands_for_own_context(canvas: Any) -> None:
+    """Have vispy's commands wait for the next draw while another OpenGL context than the canvas's is current; for good.
+
+    napari has them carried out between draws too, when Qt's own context may be current. It shares its objects, and
+    Mesa then draws the next picture without the vertex shader that was bound, which is a segmentation fault: it frees
+    a deleted program's in the context that used it, and unbinds whatever is bound there without noting that.
+    """
+    context = canvas._scene_canvas.context
+    flush, native = context.flush_commands, canvas.native
+
+    def flush_in_own_context(event: object = None) -> None:
+        own = native.context()
+        if own is None or QOpenGLContext.currentContext() is own:
+            flush(event)
+
+    context.flush_commands = flush_in_own_context
 
 
 def fit_depth_after_dims(viewer: napari.Viewer) -> None:

@@ -13,6 +13,7 @@ from napari import layers as napari_layers
 from napari.layers import Image, Layer, Shapes, Surface
 
 from napari_cuda import conversion
+from napari_cuda.element_values import set_element_values, set_features
 from napari_cuda.layer_state import FARTHEST, LARGE_BYTES, check_drawable, check_placement, size_bytes
 from napari_cuda.protocol import commands as c
 from napari_cuda.protocol import messages as m
@@ -104,7 +105,7 @@ class LayerCommands:
 
         def work(_job: Job) -> Finish:
             try:
-                layer = _make(args, read_arrays(self._roots.resolve(args.uploaded)))
+                layer = _make(args, read_arrays(self._roots.resolve(args.uploaded), len(args.elements)))
             except REFUSALS as error:
                 raise CommandError(f"napari refuses it: {first_line(error)}") from error
             return lambda: insert(layer)
@@ -166,13 +167,19 @@ def _make(args: c.CreateLayer, arrays: list[npt.NDArray[Any]]) -> Layer:
     """Return the layer that a client made, of these arrays."""
     rows = layer_properties(args.state.spec.kind)
     accepted, _ = check_values(rows, args.state.values)
-    layer = _build(args, arrays, accepted.get("name"))
+    first = max(0, len(arrays) - len(args.elements))
+    elements = dict(zip(args.elements, arrays[first:], strict=False))
+    if len(elements) != len(args.elements) or any(array.dtype.kind == "U" for array in arrays[:first]):
+        raise CommandError("a new layer needs arrays of numbers, and one for each of what its elements have")
+    layer = _build(args, arrays[:first], accepted.get("name"))
+    set_features(layer, elements)
     for name, value in accepted.items():
         try:
             check_placement(layer, name, value)
             conversion.write(layer, rows[name], value)
         except REFUSALS:
             continue  # napari's own default, then: the client is told what it is
+    set_element_values(layer, elements)
     check_drawable(layer)
     return layer
 
@@ -234,7 +241,7 @@ def _check_mesh(arrays: list[npt.NDArray[Any]]) -> None:
 
 def _array(array: c.ArrayData) -> npt.NDArray[Any]:
     dtype = np.dtype(array.dtype)
-    if dtype.kind not in "biuf" or math.prod(array.shape) * dtype.itemsize != len(array.data):
+    if dtype.kind not in "biufU" or math.prod(array.shape) * dtype.itemsize != len(array.data):
         raise CommandError(f"{len(array.data)} bytes are not an array of {array.dtype} {array.shape}")
     # A copy: what is received cannot be written to, and labels are painted.
     return np.frombuffer(array.data, dtype).reshape(array.shape).copy()
