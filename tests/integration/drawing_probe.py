@@ -114,7 +114,7 @@ def soak(gl: EglContext, frames: str, stills_every: str, longest_s: str) -> dict
                 hub.publish(replace(_rest(drawing)[0], at_rest=True))
                 assert shown.acquire(timeout=10)
 
-    process, seen = psutil.Process(), []
+    process, seen, blocks = psutil.Process(), [], []
     began_s = time.monotonic()
     show(WARM_UP)
     threads = threading.active_count()
@@ -122,6 +122,7 @@ def soak(gl: EglContext, frames: str, stills_every: str, longest_s: str) -> dict
     while True:
         gc.collect()
         seen.append((shown_frames, process.memory_info().rss))
+        blocks.append(sys.getallocatedblocks())
         if shown_frames >= int(frames) or time.monotonic() - began_s > float(longest_s):
             break
         show(LOOK_EVERY)
@@ -129,7 +130,7 @@ def soak(gl: EglContext, frames: str, stills_every: str, longest_s: str) -> dict
     threads -= threading.active_count()
     hub.stop()
     canvas.close()
-    return {"seen": seen, "threads_lost": threads}
+    return {"seen": seen, "blocks": blocks, "threads_lost": threads}
 
 
 PROBES = {probe.__name__: probe for probe in (bands, soak)}

@@ -17,12 +17,14 @@ import numpy as np
 from napari.components import ViewerModel
 from napari.settings import get_settings
 from qtpy.QtWidgets import QWidget
+from scipy import ndimage
 
 from napari_cuda.server.render import napari_adapter, napari_model, napari_slices
 from napari_cuda.server.render.detail import LADDER
 from napari_cuda.server.render.egl import EglContext
 from napari_cuda.server.render.napari_adapter import HeadlessCanvas
 from napari_cuda.server.render.napari_model import initialise_napari
+from napari_cuda.server.render.volume_level import VolumeBudget
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from scenes import SCENES, add_flat_scene, add_mri_volume
@@ -284,6 +286,86 @@ def detail(gl: EglContext) -> dict[str, Any]:
     return result
 
 
+def volume_pyramid() -> list[np.ndarray]:
+    """Return four levels of blobs in noise, (128, 160, 192) uint8 and halves of it."""
+    rng = np.random.default_rng(5)
+    blobs = ndimage.gaussian_filter((rng.random((128, 160, 192)) > 0.9995).astype(np.float32), 3)
+    level = np.clip(220 * blobs / blobs.max() + 30 * rng.random(blobs.shape), 0, 255)
+    levels = [level]
+    while len(levels) < 4:
+        z, y, x = level.shape
+        level = level.reshape(z // 2, 2, y // 2, 2, x // 2, 2).mean(axis=(1, 3, 5))
+        levels.append(level)
+    return [level.astype(np.uint8) for level in levels]
+
+
+POSES: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({"center": (64, 80, 96), "zoom": 12.0, "angles": (0, 0, 90)}, {}),
+    ({"center": (90, 60, 120), "zoom": 20.0, "angles": (8, 5, 80)}, {"rendering": "average"}),
+    (
+        {"center": (64, 80, 96), "zoom": 50.0, "angles": (-4, 3, 93), "perspective": 20.0},
+        {"rendering": "attenuated_mip"},
+    ),
+    ({"center": (40, 190, 80), "zoom": 14.0, "angles": (5, 80, 10)}, {"scale": (1, 2, 1), "translate": (-20, 10, 5)}),
+    ({"center": (60, 60, 100), "zoom": 24.0, "angles": (3, -6, 95)}, {"rotate": (5.0, 0.0, 8.0), "rendering": "minip"}),
+]
+
+
+def values_seen(viewer: ViewerModel) -> list[Any]:
+    """Return the values of the newest layer under 40 places of the middle of the canvas."""
+    camera, layer = viewer.scene.camera, viewer.layers[-1]
+    view, up = np.array(camera.view_direction), np.array(camera.up_direction)
+    right = np.cross(view, up)
+    places = np.random.default_rng(6).uniform(-70, 70, (40, 2)) / camera.zoom
+    found = []
+    for down, across in places:
+        position = np.array(camera.center) + down * up + across * right
+        value = layer.get_value(position, view_direction=view, dims_displayed=[0, 1, 2], world=True)
+        found.append(None if value is None or value[1] is None else [int(number) for number in value])
+    return found
+
+
+def parts(gl: EglContext) -> dict[str, Any]:
+    """A volume that is too large at its fine levels: what is shown of it where, beside all of the same level."""
+    stage = Stage(gl, (320, 240))
+    stage.canvas._slices._volumes = VolumeBudget(2**18, 2**20)
+    stage.viewer.dims.ndisplay = 3
+    found = []
+    for camera, options in POSES:
+        stage.viewer.layers.clear()
+        stage.viewer.scene.camera.perspective = 0
+        layer = stage.viewer.add_image(volume_pyramid(), multiscale=True, contrast_limits=(0, 255), **options)
+        stage.viewer.reset_view()
+        stage.settle()
+        before = (layer.data_level, layer._slice.image.raw.shape)
+        stage.viewer.scene.camera.update(camera)
+        part = stage.settle().copy()
+        level, shape = layer.data_level, layer._slice.image.raw.shape
+        values = values_seen(stage.viewer)
+        draws = stage.draws
+        for _ in range(20):
+            stage.canvas.pump()
+        calm = stage.draws == draws and not stage.canvas.needs_draw
+        layer.locked_data_level = level
+        whole = stage.settle()
+        error = float(((part.astype(float) - whole)[..., :3] ** 2).mean())
+        found.append(
+            {
+                "before": before,
+                "level": level,
+                "shape": shape,
+                "of": layer._slice.image.raw.shape,
+                "calm": calm,
+                "psnr_db": min(99.0, float(10 * np.log10(255**2 / max(error, 1e-9)))),
+                "contrast": float(whole[..., :3].std()),
+                "values": values,
+                "values_of_all": values_seen(stage.viewer),
+            }
+        )
+    stage.canvas.close()
+    return {"found": found}
+
+
 def names(gl: EglContext) -> dict[str, Any]:
     """Which of the adapters' private napari names are missing."""
     stage = Stage(gl)
@@ -360,7 +442,7 @@ def removal(gl: EglContext) -> dict[str, Any]:
 
 PROBES = {
     probe.__name__: probe
-    for probe in (picture, ladder, flat, slicing, giving_up, multiscale, detail, names, removal, leave)
+    for probe in (picture, ladder, flat, slicing, giving_up, multiscale, parts, detail, names, removal, leave)
 }
 
 

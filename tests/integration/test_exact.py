@@ -22,7 +22,11 @@ from napari_cuda.server_process import ServerProcess
 
 MOST_GROWTH_BYTES, MOST_GROWTH_OVER = 5_000_000, 100_000
 """By so many bytes a server may grow in so many frames."""
+SETTLED = 8_000
+"""Frames after which nothing grew in 10^5: the slope is that of the frames from there on."""
 FEWEST_LOOKS = 8
+MOST_KEPT = 0.1
+"""Blocks of Python's that a frame may leave behind: one object in ten frames."""
 PROBE = Path(__file__).parent / "drawing_probe.py"
 
 
@@ -112,6 +116,7 @@ def test_in_bands_the_picture_is_what_it_is_in_one_go(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.timeout(600)
 def test_a_hundred_thousand_frames_and_their_stills_cost_the_server_no_memory(tmp_path: Path) -> None:
     """Draw, encode, deliver, for three minutes: what grows at first (arenas of the C library) does not go on growing.
@@ -120,14 +125,17 @@ def test_a_hundred_thousand_frames_and_their_stills_cost_the_server_no_memory(tm
     """
     found = probed(tmp_path, "soak", "100000", "100", "180")
     frames, resident = np.array(found["seen"], float).T
-    assert len(frames) >= FEWEST_LOOKS, "too few to tell anything"
-    a, b = np.triu_indices(len(frames), 1)
+    late = np.flatnonzero(frames >= SETTLED)
+    assert len(late) >= FEWEST_LOOKS, "too few to tell anything"
+    a, b = late[0] + np.array(np.triu_indices(len(late), 1))
     # The median of all slopes (Theil and Sen): a single step of an arena says nothing about the frames after it.
     growth = float(np.median((resident[b] - resident[a]) / (frames[b] - frames[a])))
     print(
         f"{frames[-1]:.0f} frames after the warm-up: RSS {(resident[-1] - resident[0]) / 1e6:+.2f} MB, "
         f"{growth:+.1f} bytes a frame"
     )
+    kept = (found["blocks"][-1] - found["blocks"][0]) / frames[-1]
+    assert kept < MOST_KEPT, "objects of Python stay: what grows are not the allocators' arenas alone"
     assert growth * MOST_GROWTH_OVER < MOST_GROWTH_BYTES
     assert resident.max() - resident[0] < MOST_GROWTH_BYTES
     assert found["threads_lost"] == 0

@@ -87,6 +87,20 @@ def test_multiscale_level_follows_the_zoom(tmp_path: Path) -> None:
     assert result["near"]["draws"] >= 2, "the level changes after the first picture: a second must follow"
 
 
+def test_of_a_volume_that_is_too_large_the_part_in_view_is_shown_finer_and_in_its_place(tmp_path: Path) -> None:
+    found = _probe(tmp_path, "parts")["found"]
+    for pose in found:
+        assert pose["level"] < pose["before"][0], "no finer than all of it"
+        assert np.prod(pose["shape"]) < np.prod(pose["of"]), "all of the level"
+        assert pose["contrast"] > 1, "the picture is empty"
+        # Rays begin at the part's own side: between two voxels they sample at other places.
+        assert pose["psnr_db"] > 60, "not what all of that level shows"
+        assert pose["calm"], "the choice of the part goes on by itself"
+        assert pose["values"] == pose["values_of_all"]
+        assert sum(value is not None for value in pose["values"]) > 30
+    assert len({tuple(pose["shape"]) for pose in found}) > 2
+
+
 def test_detail_comes_back_bit_identical(tmp_path: Path) -> None:
     result = _probe(tmp_path, "detail")
     assert result["wanted"]

@@ -42,7 +42,7 @@ from napari_cuda.server.render.margin import STEP_PX
 from napari_cuda.server.render.napari_model import Tools, UnderCursor
 from napari_cuda.server.render.napari_slices import Slices
 from napari_cuda.server.render.vispy_backend import CanvasBackend, HeadlessApp, SplitScene
-from napari_cuda.server.render.volume_level import HARDWARE, SOFTWARE
+from napari_cuda.server.render.volume_level import HARDWARE, SOFTWARE, Planes, planes_between
 
 PRIVATE_NAMES = (
     "napari._vispy.create_vispy_layer",
@@ -109,7 +109,7 @@ class HeadlessCanvas:
         self._viewer = viewer
         self.under_cursor = UnderCursor(viewer)
         self.tools = Tools(viewer)
-        self._slices = Slices(viewer, wake, SOFTWARE if gl.software else HARDWARE)
+        self._slices = Slices(viewer, wake, SOFTWARE if gl.software else HARDWARE, self._seen)
         self._detail = FULL
         self._own_steps: weakref.WeakKeyDictionary[Volume, float] = weakref.WeakKeyDictionary()
         self._closed = False
@@ -395,6 +395,18 @@ class HeadlessCanvas:
         self._app.processEvents()
         # Visuals are in cycles: they must go while the context is alive, not at exit.
         gc.collect()
+
+    def _seen(self) -> Planes | None:
+        """Return what the camera sees in three dimensions; None where several views or units make that unclear."""
+        viewer = self._viewer
+        if viewer.dims.ndisplay != 3 or viewer.canvas.grid.enabled or viewer.layers.extent.units is None:
+            return None
+        view = self._canvas.view
+        to_canvas = view.transform * view.scene.transform
+        width, height = view.rect.size
+        corners = [(0, 0), (width, 0), (width, height), (0, height)]
+        ends = np.array([[to_canvas.imap([x, y, depth, 1]) for x, y in corners] for depth in (0, 1)])
+        return planes_between((ends[..., :3] / ends[..., 3:])[..., ::-1])
 
     def _on_layer_inserted(self, event: Any) -> None:
         self._add_layer(event.value)

@@ -13,14 +13,28 @@ from typing import Any
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer
+from napari.utils.transforms import Affine
 
 from napari_cuda.protocol.errors import CommandError
 from napari_cuda.server.data.chunked_array import ChunkedArray, Slicing
 from napari_cuda.server.data.chunks import ChunkKey
-from napari_cuda.server.render.volume_level import VolumeBudget, allowed_level, choose_volume_level
+from napari_cuda.server.render.volume_level import (
+    Planes,
+    Pyramid,
+    VolumeBudget,
+    VolumePart,
+    allowed_level,
+    choose_volume_part,
+    seen_box,
+    whole,
+)
 
 PRIVATE_NAMES = (
+    "layer._calculate_value_from_ray",
     "layer._data_level",
+    "layer._get_value_ray",
+    "layer._slice.image.raw",
+    "layer._transforms",
     "layer._slice_input",
     "layer._update_level_and_corners",
     "viewer._layer_slicer._executor",
@@ -42,6 +56,10 @@ REFINE_EVERY_S = 0.15
 """A picture that fills up is sliced anew so often at most: it costs as much as any other."""
 
 
+PART_SHARE = 0.25
+"""Of the cache of chunks, for what is read for a part of a volume."""
+
+
 @dataclass(slots=True)
 class _Coarse:
     """A slice that is shown though it lacks chunks."""
@@ -59,9 +77,17 @@ class Slices:
     A layer whose slice lacks chunks is not `loaded`.
     """
 
-    def __init__(self, viewer: ViewerModel, wake: Callable[[], None], volumes: VolumeBudget) -> None:
+    def __init__(
+        self,
+        viewer: ViewerModel,
+        wake: Callable[[], None],
+        volumes: VolumeBudget,
+        seen: Callable[[], Planes | None] = lambda: None,
+    ) -> None:
+        """`seen` gives what the camera sees of the world's displayed axes; None: everything."""
         self._viewer = viewer
         self._volumes = volumes
+        self._seen = seen
         self._wake = wake
         self._lock = threading.Condition()
         self._newest: dict[weakref.ReferenceType[Layer], tuple[Any, tuple[ChunkKey, ...]]] = {}
@@ -82,7 +108,7 @@ class Slices:
         if not isinstance(layer, (Image, Labels)):
             return
         if layer.multiscale:
-            _Levels(layer, self._volumes)
+            _Levels(layer, self._volumes, self._seen)
         finest = layer.data[0] if layer.multiscale else layer.data
         if isinstance(finest, ChunkedArray):
             finest.level.chunks.on_arrival = self._on_arrival
@@ -188,18 +214,41 @@ class Slices:
             self._wake()
 
 
+@dataclass(frozen=True, slots=True)
+class _PartRequest:
+    """A request for a part of a volume: napari's, for data that is cut out already; the slice is put in its place."""
+
+    request: Any
+    translate: tuple[float, ...]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.request, name)
+
+    def __call__(self) -> Any:
+        response = self.request()
+        scale = response.tile_to_data.scale
+        placed = Affine(name="tile2data", scale=scale, translate=self.translate, ndim=len(scale))
+        return replace(response, tile_to_data=placed)
+
+
 class _Levels:
     """Has napari show the level of a pyramid that suits: it takes the coarsest for volumes, and any that is fixed.
 
-    Owner: render thread. Stands in for two methods of the layer.
+    Of a volume that is too large at a fine level only the part is shown that is seen, if that suits.
+    Owner: render thread. Stands in for three methods of the layer.
     """
 
-    def __init__(self, layer: Layer, volumes: VolumeBudget) -> None:
+    def __init__(self, layer: Layer, volumes: VolumeBudget, seen: Callable[[], Planes | None]) -> None:
         self._layer = weakref.ref(layer)
         self._volumes = volumes
+        self._seen = seen
+        self._part: tuple[tuple[int, ...], VolumePart] | None = None
+        """The displayed axes, and what is shown of them in three dimensions."""
         self._choose_as_napari = weakref.WeakMethod(layer._update_level_and_corners)
+        self._value_as_napari = weakref.WeakMethod(layer._get_value_ray)
         self._request_as_napari = layer._slicing_state._make_slice_request_internal
         layer._update_level_and_corners = self._update
+        layer._get_value_ray = self._value
         layer._slicing_state._make_slice_request_internal = self._request
 
     def _update(self, box: Any, threshold: Any, displayed: Sequence[int]) -> None:
@@ -207,40 +256,101 @@ class _Levels:
         layer, choose = self._layer(), self._choose_as_napari()
         if layer is None or choose is None:
             return
-        level = self._own_choice(layer, layer._slice_input.ndisplay, displayed)
-        if level is None:
+        part = self._own_choice(layer, layer._slice_input.ndisplay, displayed, drawing=True)
+        if part is None:
             choose(box, threshold, displayed)
-        elif self._set(layer, level, displayed):
+        elif self._set(layer, part, displayed):
             layer.refresh(extent=False, thumbnail=False)
 
     def _request(self, **what: Any) -> Any:
         """Make the request for a slice."""
         request, layer = self._request_as_napari(**what), self._layer()
         displayed = list(request.slice_input.displayed)
-        level = None if layer is None else self._own_choice(layer, request.slice_input.ndisplay, displayed)
-        if layer is None or level is None:
+        part = None if layer is None else self._own_choice(layer, request.slice_input.ndisplay, displayed)
+        if layer is None or part is None:
             return request
-        self._set(layer, level, displayed)
-        return replace(
-            request, data_level=level, data_at_data_level=layer.data[level], corner_pixels=layer.corner_pixels
-        )
+        self._set(layer, part, displayed)
+        data, corners = layer.data[part.level], layer.corner_pixels
+        if not corners[0].any() and part.shape == tuple(layer.level_shapes[part.level][displayed]):
+            return replace(request, data_level=part.level, data_at_data_level=data, corner_pixels=corners)
+        cut = [slice(None)] * layer.ndim
+        for axis, (first, end) in zip(displayed, part.window, strict=True):
+            cut[axis] = slice(first, end)
+        request = replace(request, data_level=part.level, data_at_data_level=data[tuple(cut)], corner_pixels=corners)
+        return _PartRequest(request, tuple(corners[0] * layer.downsample_factors[part.level]))
 
-    def _own_choice(self, layer: Layer, ndisplay: int, displayed: Sequence[int]) -> int | None:
-        """Return the level to show; None to leave it to napari."""
+    def _value(self, start_point: Any, end_point: Any, dims_displayed: list[int]) -> Any:
+        """Return the value that a ray meets: napari takes what is shown for all of the volume."""
+        layer, value = self._layer(), self._value_as_napari()
+        if layer is None or value is None:
+            return None
+        place = layer._transforms["tile2data"]
+        if start_point is None or end_point is None or len(dims_displayed) != 3 or not np.any(place.translate):
+            return value(start_point, end_point, dims_displayed)
+        raw, factors = layer._slice.image.raw, place.scale[dims_displayed]
+        start, end = (point[dims_displayed] / factors for point in (start_point, end_point))
+        # The voxels that napari would look at if all of the level were here, and of these the ones that are.
+        looks = np.linspace(start, end, int(2 * np.linalg.norm(end - start)))
+        of_level = np.round(np.array(layer.level_shapes[0])[dims_displayed] / factors)
+        voxels = np.clip(looks, 0, of_level - 1).astype(int) - np.round(place.translate[dims_displayed] / factors)
+        here = voxels[np.all((voxels >= 0) & (voxels < raw.shape[:3]), axis=1)].astype(int)
+        return layer._calculate_value_from_ray(raw[tuple(here.T)]) if len(here) else None
+
+    def _own_choice(
+        self, layer: Layer, ndisplay: int, displayed: Sequence[int], *, drawing: bool = False
+    ) -> VolumePart | None:
+        """Return the level to show, and what of it; None to leave it to napari."""
         locked = layer.locked_data_level
         if not layer.multiscale or (locked is None and ndisplay == 2):
+            self._part = None
             return None
         shapes = layer.level_shapes[:, list(displayed)].tolist()
-        itemsize = layer.dtype.itemsize * (layer.data.shape[-1] if getattr(layer, "rgb", False) else 1)
+        itemsize = layer.dtype.itemsize * (layer.data[0].shape[-1] if getattr(layer, "rgb", False) else 1)
         if locked is not None:
-            return allowed_level(locked, shapes, itemsize)
-        return choose_volume_level(shapes, itemsize, self._volumes)
+            self._part = None
+            level = allowed_level(locked, shapes, itemsize)
+            return whole(level, shapes[level])
+        now = self._part[1] if self._part is not None and self._part[0] == tuple(displayed) else None
+        if now is None or drawing:
+            pyramid = Pyramid(shapes, [_chunks(data, displayed) for data in layer.data], itemsize)
+            now = choose_volume_part(
+                pyramid, self._budget(layer), self._seen_of(layer, displayed, pyramid.shapes[0]), now
+            )
+            self._part = (tuple(displayed), now)
+        return now
+
+    def _budget(self, layer: Layer) -> VolumeBudget:
+        """Return what a volume may have; what is read for it must not fill the cache of chunks."""
+        finest = layer.data[0]
+        if not isinstance(finest, ChunkedArray):
+            return self._volumes
+        most = int(PART_SHARE * finest.level.chunks.budget_bytes)
+        return replace(self._volumes, read_bytes=min(self._volumes.read_bytes, most))
+
+    def _seen_of(self, layer: Layer, displayed: Sequence[int], shape: Sequence[int]) -> Any:
+        """Return the box around what is seen of a layer; None if that is not known, or not all that matters."""
+        planes = self._seen() if len(displayed) == 3 and not self._volumes.holds(shape, layer.dtype.itemsize) else None
+        if planes is None or str(layer.depiction) != "volume" or len(layer.experimental_clipping_planes):
+            return None
+        axes = list(displayed)
+        origin = np.array(layer.data_to_world(np.zeros(layer.ndim)))
+        steps = np.array([layer.data_to_world(np.eye(layer.ndim)[axis]) for axis in axes]) - origin
+        to_world = steps[:, axes].T
+        there = np.column_stack([planes[:, :3] @ to_world, planes[:, :3] @ origin[axes] + planes[:, 3]])
+        return seen_box(there, shape)
 
     @staticmethod
-    def _set(layer: Layer, level: int, displayed: Sequence[int]) -> bool:
-        """Have the layer know its level, all of which is shown; True if it was another."""
+    def _set(layer: Layer, part: VolumePart, displayed: Sequence[int]) -> bool:
+        """Have the layer know its level, and what of it is shown; True if it was another."""
         corners = np.zeros((2, layer.ndim), dtype=int)
-        corners[1, list(displayed)] = layer.level_shapes[level][list(displayed)] - 1
-        changed = bool(layer._data_level != level)
-        layer._data_level, layer.corner_pixels = level, corners
+        corners[:, list(displayed)] = np.array(part.window).T - [[0], [1]]
+        changed = bool(layer._data_level != part.level or np.any(corners != layer.corner_pixels))
+        layer._data_level, layer.corner_pixels = part.level, corners
         return changed
+
+
+def _chunks(data: Any, displayed: Sequence[int]) -> list[int]:
+    """Return the voxels along the displayed axes that are read together; one where all are in memory."""
+    chunks = getattr(data, "chunks", None) or (1,) * data.ndim
+    # dask has a size for each chunk.
+    return [int(max(side)) if isinstance(side, tuple) else int(side) for side in (chunks[axis] for axis in displayed)]
