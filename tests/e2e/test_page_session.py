@@ -139,7 +139,8 @@ def test_moving_pictures_have_the_right_colours(view: View, server: SceneServer)
         view.rest(watcher.viewer.sync())
         wanted = np.array([exact[y, x, :3] for x, y in places], int)
         errors = [np.abs(np.array(colors) - wanted).max() for colors in view.page.evaluate("() => window.seen")]
-        assert min(errors) <= 3, errors
+        # 0 would be an exact picture: it is the moving ones that are asked about.
+        assert any(0 < error <= 3 for error in errors), errors
         assert len(errors) >= 2, "one of what is hidden, one of what is shown"
 
 
