@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_cuda.server.auth import VIEW_PATHS, Refused, check_origin, check_path, role_of
+from napari_cuda.server.auth import VIEW_PATHS, Refused, check_origin, check_path, cookie_value, role_of
 
 TOKEN = "correct-horse-battery"
 VIEW_TOKEN = "binoculars-and-a-bench"
@@ -30,8 +30,10 @@ def test_the_other_token_only_lets_look() -> None:
     assert role_of(TOKENS, {"authorization": f"Bearer {VIEW_TOKEN}"}, {"token": TOKEN}) == "view"
 
 
-@pytest.mark.parametrize("path", ["/files", "/uploads", "/downloads/x", "/", "/ws/state/", "/ws", "/what-comes-next"])
-def test_whoever_may_only_look_gets_state_and_pixels_and_no_files(path: str) -> None:
+@pytest.mark.parametrize(
+    "path", ["/files", "/uploads", "/downloads/x", "/page", "/ws/state/", "/ws", "/what-comes-next"]
+)
+def test_whoever_may_only_look_gets_page_state_and_pixels_and_no_files(path: str) -> None:
     refused = check_path("view", path)
     assert refused is not None
     assert (refused.status, refused.code) == (403, "auth.view_only")
@@ -101,3 +103,37 @@ def test_foreign_pages_may_not(origin: str) -> None:
 
 def test_a_request_without_host_has_no_own_page() -> None:
     assert check_origin({"origin": "http://x"}, ()) is not None
+
+
+def in_cookie(name: str = "napari-cuda-8765", **others: str) -> dict[str, str]:
+    return {"host": "127.0.0.1:8765", "cookie": f'odd[]={{"a": 1}}; bare; {name}={TOKEN}; last=x'} | others
+
+
+def test_the_cookie_of_our_own_page_opens() -> None:
+    assert role_of(TOKENS, in_cookie(), {}) == "control"
+    assert role_of(TOKENS, in_cookie(**{"sec-fetch-site": "same-origin"}), {}) == "control"
+    assert role_of(TOKENS, in_cookie("napari-cuda-token", host="viewer.example"), {}) == "control"
+    # What is said on purpose decides.
+    assert role_of(TOKENS, in_cookie(), {"token": VIEW_TOKEN}) == "view"
+
+
+def test_a_cookie_holds_any_token() -> None:
+    token = 'a; b="c" %41 ключ, long enough'
+    headers = {"host": "h:1", "cookie": f"napari-cuda-1={cookie_value(token)}"}
+    assert role_of({"control": token, "view": VIEW_TOKEN}, headers, {}) == "control"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        in_cookie("napari-cuda-8766"),  # of a server on another port of this host
+        in_cookie("napari-cuda"),
+        in_cookie(**{"sec-fetch-site": "same-site"}),  # asked for by its page
+        in_cookie(**{"sec-fetch-site": "cross-site"}),
+        {"host": "127.0.0.1:8765", "cookie": "napari-cuda-8765"},
+    ],
+)
+def test_a_cookie_that_another_page_may_have_had_shown_does_not(headers: dict[str, str]) -> None:
+    refused = role_of(TOKENS, headers, {})
+    assert isinstance(refused, Refused)
+    assert refused.status == 401

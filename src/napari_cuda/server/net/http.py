@@ -17,10 +17,11 @@ from napari_cuda.protocol.messages import Role
 from napari_cuda.server import auth
 from napari_cuda.server.config import ServerConfig
 from napari_cuda.server.net.files import FileHost, file_routes
+from napari_cuda.server.net.page import ASSETS, PAGE_PATH, page_routes, refused_page
 from napari_cuda.server.net.pixel_socket import PixelSocket, StreamDoor
 from napari_cuda.server.net.state_socket import SessionHost, StateSocket
 
-OPEN_PATHS = frozenset({"/healthz"})
+OPEN_PATHS = frozenset({"/healthz", *ASSETS})
 """Everything else needs the token."""
 
 
@@ -86,6 +87,7 @@ def build(host: HttpHost) -> ASGIApp:
         WebSocketRoute("/ws/state", state),
         WebSocketRoute("/ws/pixels", pixel_socket),
         *file_routes(host.files),
+        *page_routes(),
     ]
     return _Gate(Starlette(routes=routes), host.config)
 
@@ -118,7 +120,8 @@ async def _refuse(refused: auth.Refused, scope: Scope, receive: Receive, send: S
     if scope["type"] == "websocket":
         await WebSocket(scope, receive, send).send_denial_response(_refusal(refused))
         return
-    respond: Callable[[Scope, Receive, Send], Awaitable[None]] = _refusal(refused)
+    answer = refused_page(refused) if scope["path"] == PAGE_PATH else _refusal(refused)
+    respond: Callable[[Scope, Receive, Send], Awaitable[None]] = answer
     await respond(scope, receive, send)
 
 

@@ -1,0 +1,198 @@
+"""Fixtures of the browser tests: Debian's Chromium, one for all tests of a file, and pages of real servers.
+
+Waits are on what a page shows (data attributes that every painted picture sets, pixels), never on time.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, sync_playwright
+
+import napari_cuda
+from napari_cuda.client.headless import RemoteViewer
+from napari_cuda.netsim import NetSim
+from napari_cuda.server_process import ServerProcess
+from scene_server import SceneServer
+
+CHROMIUM = "/usr/bin/chromium"
+"""Debian's: scripts/setup installs it."""
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+WINDOW = {"width": 800, "height": 560}
+PATIENCE_S = 30.0
+
+_PICTURE = """canvas => {
+    const {width, height} = canvas;
+    const bytes = canvas.getContext('2d').getImageData(0, 0, width, height).data;
+    let text = '';
+    for (let at = 0; at < bytes.length; at += 32768) {
+        text += String.fromCharCode(...bytes.subarray(at, at + 32768));
+    }
+    return [width, height, btoa(text)];
+}"""
+_RESTS = """revision => {
+    const root = document.querySelector('.nc-root'), canvas = document.querySelector('.nc-canvas');
+    return root?.dataset.phase === 'streaming' && root.dataset.settled === 'true'
+        && Number(canvas.dataset.exact) >= Math.max(revision, Number(root.dataset.revision));
+}"""
+
+
+class View:
+    """One page that shows a session."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.complaints: list[str] = []
+        page.set_default_timeout(1000 * PATIENCE_S)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", lambda line: line.type in ("error", "warning") and self._complained(line))
+
+    def _complained(self, line: ConsoleMessage) -> None:
+        if "willReadFrequently" not in line.text:  # it is the tests that read pixels
+            self.complaints.append(f"{line.text} ({line.location.get('url', '')})")
+
+    def open(self, url: str) -> View:
+        """Go to a server's address; return when its exact picture is there."""
+        self.page.goto(url)
+        self.rest()
+        return self
+
+    @property
+    def canvas(self) -> Locator:
+        return self.page.locator(".nc-canvas")
+
+    def rest(self, revision: int = 0) -> None:
+        """Wait until all that was set, here and up to a revision, is on the canvas as an exact picture."""
+        self.page.wait_for_function(_RESTS, arg=revision)
+
+    @property
+    def revision(self) -> int:
+        """The newest revision that the page has heard of."""
+        return int(self.page.locator(".nc-root").get_attribute("data-revision") or 0)
+
+    def picture(self) -> npt.NDArray[np.uint8]:
+        """Return (h, w, 4) uint8: what is on the canvas."""
+        width, height, text = self.canvas.evaluate(_PICTURE)
+        return np.frombuffer(base64.b64decode(text), np.uint8).reshape(height, width, 4)
+
+    def exact(self, revision: int = 0) -> npt.NDArray[np.uint8]:
+        """Return what is on the canvas once it is at rest."""
+        self.rest(revision)
+        return self.picture()
+
+    def control(self, name: str) -> Locator:
+        """Return the line of a property in the controls of the active layer."""
+        return self.page.locator(f'.nc-control[data-property="{name}"]')
+
+    def field(self, name: str) -> Locator:
+        """Return what the value of a property is set with."""
+        return self.control(name).locator("input, select").first
+
+    def slide(self, slider: Locator, value: float) -> None:
+        """Put a slider's handle somewhere, as a hand does."""
+        slider.evaluate(
+            "(slider, value) => { slider.value = value; slider.dispatchEvent(new Event('input', {bubbles: true})); }",
+            value,
+        )
+
+    def select(self, layer: str) -> None:
+        """Make a layer the active one."""
+        self.page.locator(".nc-layer").get_by_role("button", name=layer, exact=True).click()
+        self.page.wait_for_function(
+            "name => document.querySelector('.nc-control-section h2').textContent === name", arg=layer
+        )
+
+    def button(self, name: str) -> Locator:
+        """Return the button whose name begins so."""
+        return self.page.locator(f'button[aria-label^="{name}"]').first
+
+    def press(self, key: str) -> None:
+        """Press a key with the canvas in use."""
+        self.canvas.focus()
+        self.page.keyboard.press(key)
+
+    def center(self) -> tuple[float, float]:
+        """Return the middle of the canvas, in the page's pixels."""
+        box = self.canvas.bounding_box()
+        assert box is not None
+        return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+class Watcher:
+    """The server's model and framebuffer, as another client sees them."""
+
+    def __init__(self, viewer: RemoteViewer) -> None:
+        self.viewer = viewer
+
+    def until(self, holds: Callable[[Any], object]) -> None:
+        """Wait until the server's model is so."""
+        until_s = time.monotonic() + PATIENCE_S
+        while not holds(self.viewer):
+            assert time.monotonic() < until_s, "the server's model did not become so"
+            self.viewer.pump(0.02)
+
+    def picture(self, revision: int = 0) -> npt.NDArray[np.uint8]:
+        """Return the server's framebuffer, of a revision or a later one, proven by its hash."""
+        self.until(lambda viewer: viewer.revision >= revision)
+        return self.viewer.screenshot(60)
+
+    def same_as(self, view: View) -> bool:
+        """Return whether a page's canvas is the server's framebuffer at rest, byte for byte."""
+        picture = view.exact(self.viewer.sync())
+        return np.array_equal(picture, self.picture(view.revision))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One Chromium for all tests of a file."""
+    if not os.access(CHROMIUM, os.X_OK):
+        pytest.fail(f"there is no {CHROMIUM}: scripts/setup test installs it")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def opened_page(browser: Browser, url: str, **options: Any) -> Iterator[View]:
+    """Open a page in a context (cookies) of its own; it has nothing to complain of."""
+    context = browser.new_context(**({"viewport": WINDOW} | options))
+    view = View(context.new_page())
+    try:
+        yield view.open(url)
+        assert view.complaints == []
+    finally:
+        context.close()
+
+
+@pytest.fixture(scope="module")
+def serve_scene() -> Iterator[Callable[..., SceneServer]]:
+    """Start a server of a scene of `scenes.SCENES`; it ends with the module."""
+    with ExitStack() as servers:
+        yield lambda scene, **options: servers.enter_context(SceneServer(scene, **options))
+
+
+@contextmanager
+def watching(server: ServerProcess | NetSim) -> Iterator[Watcher]:
+    """Connect another client, to look at the server's model."""
+    with napari_cuda.connect(server.connect_url, window=False, timeout_s=60) as viewer:
+        yield Watcher(viewer)
+
+
+def saved(download_path: Path) -> npt.NDArray[np.uint8]:
+    """Return the picture of a file, (h, w, 4) uint8."""
+    from PIL import Image  # noqa: PLC0415 -- in one test only
+
+    return np.asarray(Image.open(download_path).convert("RGBA"))
