@@ -18,6 +18,7 @@ _EXAMPLES: list[m.ClientMessage] = [
     m.ViewIntent(1, {"ndisplay": 3}),
     m.SceneIntent(1, {"selection": []}),
     m.InputPointer(1, "press", [10, 10], [100, 100], 1, [1]),
+    m.InputKey(1, "press", "Ctrl+G"),
     m.LogQuery(),
     m.CursorQuery(1, [0.0, 0.0]),
 ]

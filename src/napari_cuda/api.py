@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from napari_cuda.client.headless import RemoteViewer
     from napari_cuda.client.qt.window import StreamedViewer
     from napari_cuda.server.app import Server
+    from napari_cuda.server.config import ServerConfig
 
 
 @overload
@@ -88,6 +89,33 @@ def serve(
     Raises ConfigError, StartupError or DataError in one line.
     """
     prepare_server_process()
+    from napari_cuda.server.lifecycle import serve as serve_until_interrupted  # noqa: PLC0415
+
+    paths, viewer = _targets(target)
+    serve_until_interrupted(_config(options), paths, viewer, on_ready=on_ready)
+
+
+def run(
+    script: str | Path,
+    arguments: Iterable[str] = (),
+    *,
+    on_ready: Callable[[Server, Callable[[], None]], None] = lambda server, stop: None,
+    **options: Any,
+) -> int:
+    """Run a napari script as `python SCRIPT ARGUMENTS` does, its viewers on a server; return its exit status.
+
+    Blocks the main thread of a process that must be for this script only. `options` are those of `serve`. `on_ready`
+    gets the server, before the script begins, and what ends the script from any thread.
+    Raises ConfigError or StartupError in one line.
+    """
+    prepare_server_process()
+    from napari_cuda.server.lifecycle import run_script  # noqa: PLC0415 -- the environment comes first
+
+    return run_script(_config(options), Path(script), list(arguments), on_ready=on_ready)
+
+
+def _config(options: dict[str, Any]) -> ServerConfig:
+    """Return what a server is told: the options, and for what they leave open the environment."""
     from napari_cuda.server.config import ServerConfig  # noqa: PLC0415 -- the environment comes first
 
     chosen = settings.load_settings()
@@ -103,11 +131,7 @@ def serve(
     if chosen.view_token is not None:
         defaults["view_token"] = chosen.view_token.get_secret_value()
     roots = tuple(Path(root) for root in options.pop("roots", ()))
-    config = ServerConfig(**defaults | options, roots=roots)
-    from napari_cuda.server.lifecycle import serve as serve_until_interrupted  # noqa: PLC0415
-
-    paths, viewer = _targets(target)
-    serve_until_interrupted(config, paths, viewer, on_ready=on_ready)
+    return ServerConfig(**defaults | options, roots=roots)
 
 
 def prepare_server_process() -> None:

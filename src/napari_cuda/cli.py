@@ -1,4 +1,4 @@
-"""The command line: `napari-cuda serve | connect | demo | snapshot | bench | netsim | doctor`."""
+"""The command line: `napari-cuda serve | run | connect | demo | snapshot | bench | netsim | doctor`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
@@ -54,10 +54,16 @@ def _size(text: str) -> tuple[int, int]:
     return int(width), int(height)
 
 
-def _log(level: str | None = None) -> None:
+def _log(level: str | None = None, *, own: bool = False) -> None:
+    """Log to standard error; `own`: only what is ours, all other logging is that of a script."""
     chosen = (level or settings.load_settings().log_level).upper()
-    logging.basicConfig(level="WARNING", format="%(message)s", handlers=[RichHandler(console=err, show_path=False)])
+    handler = RichHandler(console=err, show_path=False)
     logging.getLogger("napari_cuda").setLevel(chosen)
+    if own:
+        logging.getLogger("napari_cuda").addHandler(handler)
+        logging.getLogger("napari_cuda").propagate = False
+        return
+    logging.basicConfig(level="WARNING", format="%(message)s", handlers=[handler])
     # What libraries warn their own developers of would bury the one line that matters to a user.
     logging.captureWarnings(True)
     logging.getLogger("py.warnings").setLevel("WARNING" if chosen == "DEBUG" else "ERROR")
@@ -136,19 +142,66 @@ def serve(  # noqa: PLR0913 -- one parameter for each option
             )
 
 
+@app.command(context_settings={"allow_interspersed_args": False})
+def run(  # noqa: PLR0913 -- one parameter for each option
+    script: Annotated[Path, typer.Argument(help="A napari script.")],
+    arguments: Annotated[list[str] | None, typer.Argument(metavar="[ARGS]...", help="Its own arguments.")] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on; anything but loopback needs TLS.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 takes any free one.")] = 8765,
+    root: Annotated[
+        list[Path] | None, typer.Option(help="Serve clients only files below this folder (may be given several times).")
+    ] = None,
+    size: Annotated[str, typer.Option(help="Canvas size until a window connects, WIDTHxHEIGHT.")] = "1280x720",
+    tls: Annotated[
+        tuple[Path, Path] | None, typer.Option(metavar="CERT KEY", help="TLS certificate and private key (PEM).")
+    ] = None,
+    announce: Annotated[
+        str | None, typer.Option(help="'json': print url, token, view_token, pid and port as one line.")
+    ] = None,
+    owned: Annotated[
+        bool, typer.Option("--end-with-stdin", hidden=True, help="End when standard input closes.")
+    ] = False,
+) -> None:
+    """Run a napari script here, unchanged and without a display, and stream its viewer to napari windows elsewhere.
+
+    All that comes after SCRIPT is the script's own. It runs as under [bold]python SCRIPT[/bold], and ends as it would:
+    with its last line, unless [bold]napari.run()[/bold] keeps it.
+    """
+    with _one_line_errors():
+        _log(own=True)
+        if announce not in (None, "json"):
+            raise ConfigError(f"--announce {announce!r} is not known: use --announce json")
+        # As in `serve`, until there are handlers.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        from napari_cuda import api
+
+        line = sys.stdout
+
+        def ready(server: Server, stop: Callable[[], None]) -> None:
+            if owned:
+                end_with_stdin(stop)
+            _announce(server, line if announce else None, what=script.name)
+
+        with redirect_stdout(sys.stderr if announce else sys.stdout):
+            status = api.run(
+                script, arguments or [], on_ready=ready,
+                host=host, port=port, roots=tuple(root or ()), size=_size(size), tls=tls,
+            )  # fmt: skip
+    raise typer.Exit(status)
+
+
 def _ready(server: Server, line: TextIO | None, *, owned: bool) -> None:
     if owned:
         end_with_stdin(server.stop)
-    _announce(server, line)
+    _announce(server, line, what=", ".join(layer.name for layer in server.viewer.layers) or "an empty scene")
 
 
-def _announce(server: Server, line: TextIO | None) -> None:
+def _announce(server: Server, line: TextIO | None, *, what: str) -> None:
     if line is not None:
         line.write(server.announcement() + "\n")
         line.flush()
         return
-    layers = ", ".join(layer.name for layer in server.viewer.layers) or "an empty scene"
-    out.print(f"[bold]serving[/bold] {layers}", highlight=False)
+    out.print(f"[bold]serving[/bold] {what}", highlight=False)
     out.print(f"  rendered by {server.renderer}", highlight=False)
     out.print(f"  url    {server.url}", highlight=False)
     out.print(f"  token  {server.config.token}", highlight=False)

@@ -12,7 +12,8 @@ from headless_process import run_headless
 
 ROOT = Path(__file__).parents[2]
 ADAPTERS = [
-    ROOT / "src" / "napari_cuda" / "server" / "render" / f"napari_{part}.py" for part in ("adapter", "model", "slices")
+    ROOT / "src" / "napari_cuda" / "server" / "render" / f"napari_{part}.py"
+    for part in ("adapter", "model", "slices", "window")
 ]
 PROBE = ROOT / "tests" / "integration" / "headless_probe.py"
 

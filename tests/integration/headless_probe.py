@@ -19,7 +19,7 @@ from napari.settings import get_settings
 from qtpy.QtWidgets import QWidget
 from scipy import ndimage
 
-from napari_cuda.server.render import napari_adapter, napari_model, napari_slices
+from napari_cuda.server.render import napari_adapter, napari_model, napari_slices, napari_window
 from napari_cuda.server.render.detail import LADDER
 from napari_cuda.server.render.egl import EglContext
 from napari_cuda.server.render.napari_adapter import HeadlessCanvas
@@ -381,7 +381,7 @@ def names(gl: EglContext) -> dict[str, Any]:
     }
     missing = [
         name
-        for module in (napari_adapter, napari_model, napari_slices)
+        for module in (napari_adapter, napari_model, napari_slices, napari_window)
         for name in module.PRIVATE_NAMES
         if not _resolves(name, roots)
     ]

@@ -208,6 +208,8 @@ class ServerLink:
                 self._lose(event)
             case m.Welcome():
                 self._on_welcome(event)
+            case m.Busy(text):
+                self._on_busy(text)
             case m.StreamConfig():
                 self._tell(self.on_stream_config, event)
             case m.StreamQuality():
@@ -218,6 +220,11 @@ class ServerLink:
                 self._tell(self.on_log, event)
             case _:
                 self._show(event)
+
+    def _on_busy(self, text: str) -> None:
+        self._state.busy = text
+        if text or self._lost_s is None:
+            self._voice.show_state(text or self._standing)
 
     def _tell(self, outlet: Callable[[E], object], event: E) -> bool:
         """Hand an event on; False if that failed, which must not lose what follows."""
@@ -320,7 +327,7 @@ class ServerLink:
         if self._state.phase is not LoopPhase.RECONNECTING:
             log.warning("connection lost: %s", lost.reason)
             self._metrics.count("connections_lost")
-        self._state.trouble = lost.reason
+        self._state.trouble, self._state.busy = lost.reason, ""
         self._state.advance("lost")
         self._state.control.disconnected()
         self._lost_s = lost.at_s

@@ -77,6 +77,8 @@ class ClientLoopState:
     """Why the session is over, in one line; empty while it is not."""
     trouble: str = ""
     """Why there is no connection, in one line; empty while there is one."""
+    busy: str = ""
+    """What keeps the server from drawing and answering, in its words; empty while nothing does."""
     on_phase: Callable[[], object] = lambda: None
     """Called when the phase is another."""
     on_shown: Callable[[PacketHeader], object] = lambda header: None

@@ -82,6 +82,7 @@ class RemoteSession:
         self._endpoint: MetricsEndpoint | None = None
         self._host = host
         self._scripts_waiting = 0
+        self._own_canvas = own_canvas
         self._closed = False
 
     def open(self, timeout_s: float) -> None:
@@ -124,9 +125,13 @@ class RemoteSession:
 
     def _await_scene(self, timeout_s: float) -> None:
         state = self.loop.state
-        settled = self._host.wait_until(lambda: state.phase in (LoopPhase.STREAMING, LoopPhase.STOPPED), timeout_s)
+        settled = False
+        while not settled:
+            settled = self._host.wait_until(lambda: state.phase in (LoopPhase.STREAMING, LoopPhase.STOPPED), timeout_s)
+            if not (state.busy and self._own_canvas):
+                break  # a window shows what it waits for, and can be closed
         if not settled or state.phase is LoopPhase.STOPPED:
-            raise ConnectError(state.ended or f"no scene within {timeout_s:g} s")
+            raise ConnectError(state.ended or f"no scene within {timeout_s:g} s{state.busy and f': {state.busy}'}")
 
     @property
     def revision(self) -> int:
@@ -262,7 +267,7 @@ class RemoteSession:
         if state.phase is LoopPhase.STOPPED:
             raise ConnectError(state.ended or "the session is closed")
         if not done():
-            why = f"there is no connection: {state.trouble}" if state.trouble else otherwise
+            why = f"there is no connection: {state.trouble}" if state.trouble else state.busy or otherwise
             raise ConnectError(f"{why} (waited {timeout_s:g} s)")
 
 

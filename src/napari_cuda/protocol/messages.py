@@ -26,6 +26,7 @@ IntentNumber = Annotated[int, msgspec.Meta(gt=0, lt=1 << 53)]
 """Counts from 1 in each client. The pixel header carries it, and JavaScript can hold it."""
 
 Pixel = Annotated[int, msgspec.Meta(ge=-100_000, le=100_000)]
+Notches = Annotated[float, msgspec.Meta(ge=-1000, le=1000)]
 Button = Annotated[int, msgspec.Meta(ge=0, le=3)]
 Modifier = Literal["shift", "control", "alt", "meta"]
 
@@ -267,6 +268,33 @@ class Error(Message, frozen=True, tag="error"):
     message: str
 
 
+class Notice(Message, frozen=True, tag="notice"):
+    """napari, a script or a plugin on the server tells the user something, with napari's name of its severity."""
+
+    severity: str
+    text: str
+
+
+class Busy(Message, frozen=True, tag="session.busy"):
+    """The server's Python is at something of its own, in words, and draws and answers nothing meanwhile.
+
+    Comes again while that lasts, also before the scene; empty when it is over.
+    """
+
+    text: str
+
+
+class InputWanted(Message, frozen=True, tag="input.wanted"):
+    """What of keyboard and pointer the code on the server listens to, besides napari's own.
+
+    `keys` are keys as napari names them, of the viewer ("") and of layers by their id, and "..." for all others.
+    `pointer` lists what is to be sent even if the layer's tool is not one of the server's.
+    """
+
+    keys: dict[str, list[str]] = {}
+    pointer: list[Literal["drag", "move", "wheel", "double"]] = []
+
+
 class JobUpdate(Message, frozen=True, tag="job.update"):
     """How a job stands that the command `intent` of this viewer began: long work on the server.
 
@@ -348,16 +376,29 @@ class Command(Message, frozen=True, tag="command"):
 class InputPointer(Message, frozen=True, tag="input.pointer"):
     """The pointer did `action` at `position`, (x, y) in pixels of the sender's canvas; its `canvas` is (width, height).
 
-    `button` is what was pressed or released, `buttons` what is held afterwards: 1 left, 2 right, 3 middle.
+    `button` is what was pressed or released, `buttons` what is held afterwards: 1 left, 2 right, 3 middle. `delta`
+    (x, y) is how many notches a wheel went, `inverted` if it is a natural one. `listeners` means that only the code
+    that asked for it (`input.wanted`) is to see the event, and no tool: that is in the client's hands.
     """
 
     intent: IntentNumber
-    action: Literal["press", "move", "release", "double"]
+    action: Literal["press", "move", "release", "double", "wheel"]
     position: Annotated[list[Pixel], msgspec.Meta(min_length=2, max_length=2)]
     canvas: Annotated[list[Pixel], msgspec.Meta(min_length=2, max_length=2)]
     button: Button = 0
     buttons: Annotated[list[Button], msgspec.Meta(max_length=3)] = []
     modifiers: Annotated[list[Modifier], msgspec.Meta(max_length=4)] = []
+    delta: tuple[Notches, Notches] = (0.0, 0.0)
+    inverted: bool = False
+    listeners: bool = False
+
+
+class InputKey(Message, frozen=True, tag="input.key"):
+    """A key that the server's code listens to (`input.wanted`) was pressed or let go, as napari names it: `Ctrl+G`."""
+
+    intent: IntentNumber
+    action: Literal["press", "release"]
+    key: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 
 
 class CursorQuery(Message, frozen=True, tag="cursor.query"):
@@ -400,7 +441,7 @@ class PixelKeyframe(Message, frozen=True, tag="pixel.keyframe"):
 
 
 PropertyIntent = LayerIntent | DimsIntent | CameraIntent | ViewIntent | SceneIntent
-Intent = PropertyIntent | Command | InputPointer
+Intent = PropertyIntent | Command | InputPointer | InputKey
 Delta = SceneUpdate | LayerUpdate | DimsUpdate | CameraUpdate | ViewUpdate
 
 Query = LogQuery | CursorQuery
@@ -409,7 +450,8 @@ Query = LogQuery | CursorQuery
 ClientMessage = Hello | Ping | Pong | Goodbye | Intent | Query
 ServerMessage = (
     Welcome | Reject | Ping | Pong | Goodbye | SceneSnapshot | SceneResumed | Delta | LayerThumbnail | LayerHistogram
-    | StreamConfig | StreamQuality | Status | Ack | Error | JobUpdate | LogLines | CursorValue
+    | StreamConfig | StreamQuality | Status | Ack | Error | Notice | Busy | InputWanted | JobUpdate | LogLines
+    | CursorValue
 )  # fmt: skip
 PixelClientMessage = PixelAck | PixelKeyframe
 

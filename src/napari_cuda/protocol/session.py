@@ -207,6 +207,8 @@ class ClientSession(_Session):
             return
         if isinstance(message, m.Ack):
             self._unacked = {intent: sent for intent, sent in self._unacked.items() if intent > message.intent}
+        elif isinstance(message, m.Busy):
+            self._unacked = dict.fromkeys(self._unacked, now_s)  # it says itself why no ack comes
         self._events.append(message)
 
     def tick(self, now_s: float) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import logging
 import os
 import secrets
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import PurePath
 from urllib.parse import quote
@@ -41,13 +43,31 @@ from napari_cuda.server.net.viewers import Viewer, Viewers
 from napari_cuda.server.render.commands import Commands
 from napari_cuda.server.render.data_commands import register_data_commands
 from napari_cuda.server.render.egl import EglContext
+from napari_cuda.server.render.inbox import Idle
 from napari_cuda.server.render.layer_commands import LayerCommands
 from napari_cuda.server.render.loop import RenderLoop
 from napari_cuda.server.render.napari_adapter import HeadlessCanvas
 from napari_cuda.server.render.scene_bridge import SceneBridge
+from napari_cuda.server.render.stage import Stage
 from napari_cuda.worker import Worker
 
 log = logging.getLogger(__name__)
+
+GOODBYE_S = 1.0
+"""So long the process waits for its last words to be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Equipment:
+    """What all viewers of a server share."""
+
+    gl: EglContext
+    jobs: Jobs
+    files: SessionFiles
+    roots: ServedRoots
+    chunks: Chunks
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    """Of layers."""
 
 
 class Server:
@@ -57,8 +77,10 @@ class Server:
     called from any thread or a signal handler.
     """
 
-    def __init__(self, config: ServerConfig, viewer: ViewerModel) -> None:
+    def __init__(self, config: ServerConfig, viewer: ViewerModel, *, logs: Sequence[str] = ("",)) -> None:
+        """Serve `viewer`; windows can read what goes to `logs`, loggers by name."""
         self.config = config
+        self._logs = [logging.getLogger(name) for name in logs]
         self.viewer = viewer
         self.metrics = ServerMetrics()
         self._session = secrets.token_hex(8)
@@ -67,6 +89,9 @@ class Server:
         self._stop = threading.Event()
         self._parts = ExitStack()
         self._loop: RenderLoop | None = None
+        self._equipment: _Equipment | None = None
+        self._viewers: Viewers | None = None
+        self._stage: Stage | None = None
         self._port = config.port
         self._renderer = ""
 
@@ -108,25 +133,20 @@ class Server:
         """
         self._title = _title(paths) or self._title
         with ExitStack() as parts:
-            logging.getLogger().addHandler(self._log)
-            parts.callback(logging.getLogger().removeHandler, self._log)
+            for logger in self._logs:
+                logger.addHandler(self._log)
+                parts.callback(logger.removeHandler, self._log)
             listening = bind(self.config)
             parts.callback(listening.close)
             self._port = listening.getsockname()[1]
             gl = EglContext(self.config.gl_device)
             parts.callback(gl.close)
             self._renderer = gl.renderer
-            canvas = HeadlessCanvas(self.viewer, self.config.size, gl, wake=self._wake)
-            parts.callback(canvas.close)
-            # The bridge comes before the data, the data before the port: nobody sees half a scene.
-            bridge = SceneBridge(self.viewer, on_change=self._wake)
             files = SessionFiles(self.config.upload_limit_mb * 1_000_000)
             parts.callback(files.close)
-            jobs = Jobs(self._post, self._tell)
+            jobs = Jobs(self.post, self._tell)
             parts.callback(jobs.close)
-            commands = Commands(self.viewer, bridge.layer, jobs)
             roots = ServedRoots(self.config.roots, files.path, urls=(*self.config.allowed_urls, *filter(is_url, paths)))
-            LayerCommands(commands, bridge, roots)
             parse_units()
             chunks = Chunks(self.config.chunk_cache_mb * 1_000_000)
             resize_dask_cache(chunks.budget_bytes)
@@ -135,7 +155,12 @@ class Server:
             if self.config.scheduler is not None:
                 scheduler = DaskScheduler(self.config.scheduler, self._tell_loss)
                 parts.callback(scheduler.close)
-            register_data_commands(commands, bridge, roots, files, chunks)
+            event_loop = asyncio.new_event_loop()
+            viewers = self._viewers = Viewers(event_loop, resync=self._resync, forgotten=self._forget)
+            self._equipment = _Equipment(gl, jobs, files, roots, chunks)
+            # The bridge comes before the data, the data before the port: nobody sees half a scene.
+            stage = self._stage = self.add(self.viewer)
+            parts.callback(stage.canvas.close)
             for path in paths:
                 open_path(self.viewer, path, roots, chunks)
             hub = StreamHub(
@@ -143,24 +168,11 @@ class Server:
                 encoders=EncoderChoice(self.config.encoder),
                 frame_rate=self.config.frame_rate,
                 bit_rate=self.config.bit_rate,
-                on_room=self._wake,
+                on_room=self.wake,
             )
             parts.callback(hub.stop)
-            event_loop = asyncio.new_event_loop()
-            viewers = Viewers(event_loop, resync=self._resync, forgotten=self._forget)
-            self._loop = RenderLoop(
-                canvas,
-                bridge,
-                commands,
-                viewers,
-                hub,
-                self.metrics,
-                frame_rate=self.config.frame_rate,
-                reduce_detail=gl.software,
-            )
-            if commands.missing:
-                raise StartupError(f"nobody carries out the commands {', '.join(sorted(commands.missing))}")
-            render_loop = self._loop
+            render_loop = self._loop = RenderLoop(stage, viewers, hub, self.metrics, frame_rate=self.config.frame_rate)
+            self._prepare(stage)
             render_loop.on_greet = jobs.known_to
             self.metrics.watch("commands", lambda: render_loop.waiting)
             app = self._application(self._loop, viewers, hub, FileHost(roots, files))
@@ -172,26 +184,81 @@ class Server:
             warming.start()
             self._parts = parts.pop_all()
 
-    def run(self) -> None:
-        """Render until `stop`. Blocks."""
+    def add(self, viewer: ViewerModel) -> Stage:
+        """Make ready to show a viewer; `turn_to` shows it. Close its canvas before the server."""
+        equipment, states = self._equipment, self._viewers
+        if equipment is None or states is None:
+            raise RuntimeError("start the server before adding viewers")
+        size_px = self.config.size if self._loop is None else self._loop.canvas_size_px
+        canvas = HeadlessCanvas(viewer, size_px, equipment.gl, wake=self.wake)
+        bridge = SceneBridge(viewer, self.wake, equipment.numbers)
+        commands = Commands(viewer, bridge.layer, equipment.jobs)
+        LayerCommands(commands, bridge, equipment.roots)
+        register_data_commands(commands, bridge, equipment.roots, equipment.files, equipment.chunks)
+        stage = Stage(canvas, bridge, commands, states.deliver, self.metrics, reduce_detail=equipment.gl.software)
+        if self._loop is not None:
+            self._prepare(stage)
+        return stage
+
+    def turn_to(self, stage: Stage) -> None:
+        """Show a viewer that was added."""
+        if self._loop is not None:
+            self._loop.turn_to(stage)
+
+    def _prepare(self, stage: Stage) -> None:
+        if self._loop is not None:
+            self._loop.prepare(stage)
+        if stage.commands.missing:
+            raise StartupError(f"nobody carries out the commands {', '.join(sorted(stage.commands.missing))}")
+
+    @property
+    def stage(self) -> Stage:
+        """The stage of the viewer that this server was made for."""
+        if self._stage is None:
+            raise RuntimeError("start the server before asking for its stage")
+        return self._stage
+
+    def unheard_s(self) -> float:
+        """Return for how many seconds the render thread has not come round; from any thread."""
+        return 0.0 if self._loop is None else self._loop.unheard_s()
+
+    def tell_busy(self, text: str) -> None:
+        """Tell all viewers what keeps the render thread, or ("") that nothing does any more; from any thread."""
+        if self._viewers is not None:
+            self._viewers.tell_busy(text)
+
+    def notify(self, severity: str, text: str) -> None:
+        """Tell all viewers something; on the render thread."""
+        if self._viewers is not None:
+            self._viewers.broadcast([m.Notice(severity, text)], {})
+
+    def run(self, until: threading.Event | None = None, idle: Idle | None = None) -> None:
+        """Render until `stop`, or `until` is set and the server woken. `idle` is how to wait for work. Blocks."""
         if self._loop is None:
             raise RuntimeError("start the server before running it")
-        self._loop.run(self._stop)
+        self._loop.run(until or self._stop, idle)
 
     def stop(self) -> None:
         """Ask `run` to return."""
         self._stop.set()
-        self._wake()
+        self.wake()
+
+    def say_goodbye(self, reason: str) -> None:
+        """Tell all viewers that the session is over, and why; from any thread."""
+        if self._viewers is not None:
+            self._viewers.say_goodbye(reason, GOODBYE_S)
 
     def close(self) -> None:
         """Take everything down, in reverse order."""
         self._parts.close()
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Have the render thread look whether there is something to do; from any thread."""
         if self._loop is not None:
             self._loop.wake()
 
-    def _post(self, call: Callable[[], None]) -> None:
+    def post(self, call: Callable[[], None]) -> None:
+        """Run a call on the render thread, between two turns; from any thread."""
         if self._loop is not None:
             self._loop.post(call)
 

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 from napari.components import ViewerModel
 
+from napari_cuda.protocol.errors import StartupError
 from napari_cuda.server.app import Server
+from napari_cuda.server.busy_watch import BusyWatch
 from napari_cuda.server.config import ServerConfig
 from napari_cuda.server.render.napari_model import initialise_napari
+from napari_cuda.server.render.napari_window import stage_windows
+from napari_cuda.server.script import run_as_main
+from napari_cuda.server.script_host import ScriptHost
+
+log = logging.getLogger(__name__)
+
+OWN_LOGS = ("napari_cuda", "napari", "py.warnings")
+"""What of a script's process a window can read: with a handler of ours at the root, `logging.basicConfig()`
+of the script would do nothing."""
 
 
 def serve(
@@ -41,6 +55,45 @@ def serve(
             server.run()
         finally:
             server.close()
+
+
+def run_script(
+    config: ServerConfig,
+    script: Path,
+    arguments: Sequence[str] = (),
+    *,
+    on_ready: Callable[[Server, Callable[[], None]], None] = lambda server, stop: None,
+) -> int:
+    """Run a napari script, every viewer of which appears on the server; return its exit status. Blocks.
+
+    Owner: main thread of a process that is for this script only: it stays the script's. As for `serve`,
+    `settings.prepare_headless_process` comes first. `on_ready` is called before the script, with what ends it from any
+    thread. Raises StartupError in one line.
+    """
+    if not script.is_file():
+        raise StartupError(f"there is no script {script}")
+    with warnings.catch_warnings():  # of what napari's own actions lack without a window: nothing for the script's user
+        warnings.simplefilter("ignore")
+        initialise_napari()
+    server = Server(config, ViewerModel(title=script.name), logs=OWN_LOGS)
+    server.start()
+    try:
+        host = ScriptHost(server)
+        stage_windows(host)
+        watch = BusyWatch(str(script.absolute()), script.name, server.unheard_s, server.tell_busy)
+        with host.ended_by_signals() as stop:
+            on_ready(server, stop)
+            watch.start()
+            try:
+                ending = run_as_main(script, list(arguments))
+                log.info("%s", ending.line)
+                server.say_goodbye(ending.line)
+            finally:
+                watch.stop()
+                host.close()
+    finally:
+        server.close()
+    return ending.status
 
 
 @contextmanager

@@ -31,6 +31,8 @@ FROM_CLIENT: list[m.ClientMessage] = [
     m.SceneIntent(5, {"active": None, "order": ["L2", "L1"]}),
     m.Command(6, "layer.remove", {"layer": "L1"}),
     m.InputPointer(2**53 - 1, "press", [3, -4], [400, 300], 1, [1, 2], ["shift"]),
+    m.InputPointer(1, "wheel", [3, -4], [400, 300], delta=(0.0, -1.5), inverted=True, listeners=True),
+    m.InputKey(4, "release", "Ctrl+Shift+G"),
     m.LogQuery(17),
     m.CursorQuery(18, [0.1, 2.0, 3.0], [0, 1, 2], [0.6, 0.0, 0.8], 5, True, "L1", False),
 ]
@@ -56,6 +58,9 @@ FROM_SERVER: list[m.ServerMessage] = [
     m.Error("render.failed", "it failed"),
     m.CursorValue(18, {"coordinates": "[1 2]: 65535", "value": "65535"}, "cell 7", [0, None]),
     m.LogLines(18, ["10:00:00 INFO viewer V1 joined"]),
+    m.Notice("warning", "no cells were found"),
+    m.Busy("work.py is at line 12"),
+    m.InputWanted({"": ["Ctrl+G"], "L1": ["W"]}, ["drag", "wheel"]),
     m.JobUpdate("J1", 3, "Opening a.tif", "failed", 0.5, "no reader", {"layers": ["L1"]}),
 ]
 FROM_PIXELS: list[m.PixelClientMessage] = [m.PixelAck(2**32 - 1), m.PixelKeyframe("gap")]

@@ -92,8 +92,8 @@ class ControlStateContext:
         self._unacked[number] = m.Command(number, name, args)
         return number
 
-    def point(self, event: m.InputPointer) -> None:
-        """Note what the pointer did, after all that was set before it; nothing while there is no connection.
+    def point(self, event: m.InputPointer | m.InputKey) -> None:
+        """Note what the pointer or a key did, after all that was set before it; nothing while there is no connection.
 
         A move without buttons takes the place of one that was not sent yet; a drag is sent whole.
         """
@@ -141,7 +141,7 @@ class ControlStateContext:
         self._unacked = {
             number: intent
             for number, intent in self._unacked.items()
-            if number <= taken or not isinstance(intent, m.InputPointer)
+            if number <= taken or not isinstance(intent, (m.InputPointer, m.InputKey))
         }
         self.ready = not self._scene_due
 

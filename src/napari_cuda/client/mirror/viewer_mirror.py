@@ -19,6 +19,7 @@ from napari_cuda.client.control.placement import OwnCanvas
 from napari_cuda.client.loop_state import ClientLoopState, LoopPhase
 from napari_cuda.client.mirror.layer_list import LayerListMirror
 from napari_cuda.client.mirror.napari_adapter import set_canvas_theme
+from napari_cuda.client.mirror.remote_input import RemoteInput
 from napari_cuda.client.mirror.remote_layers import RemoteLayer
 from napari_cuda.client.rate_limit import RateLimit
 from napari_cuda.protocol import messages as m
@@ -78,6 +79,7 @@ class ViewerMirror:
         self._cadence = Cadence(INTERVAL_S if own_canvas else 0.0)
         self.send_layer: Callable[[Layer], bool] = lambda layer: False
         self._layers = LayerListMirror(viewer, state.control, self)
+        self.input = RemoteInput(viewer, self.point)
         self._canvas: OwnCanvas | None = None
         self._reminders = RateLimit(REMIND_EVERY_S)
         self._applying = 0
@@ -116,19 +118,26 @@ class ViewerMirror:
                 case Unanswered(intents, reason):
                     self._restore(self._control.unanswered(intents, reason))
                     self._settle(intents)
-                case m.Error(_, text):
-                    self._host.notify(text)
-                case m.Status(text):
-                    self._viewer.status = text
                 case m.LayerThumbnail():
                     self._layers.show_thumbnail(message)
                 case m.LayerHistogram():
                     self._layers.show_histogram(message)
+                case m.InputWanted():
+                    self.input.show(message if self._state.role == "control" else m.InputWanted())
                 case _ if isinstance(message, m.Delta):
                     self._follow(message)
+                case _:
+                    self._tell_user(message)
         if isinstance(message, m.SceneSnapshot):
             self._complete()
         self.flush()
+
+    def _tell_user(self, message: SessionEvent) -> None:
+        match message:
+            case m.Error(_, text) | m.Notice(_, text):
+                self._host.notify(text)
+            case m.Status(text):
+                self._viewer.status = text
 
     @property
     def busy(self) -> bool:
@@ -209,8 +218,8 @@ class ViewerMirror:
         active = self._viewer.layers.selection.active
         return isinstance(active, RemoteLayer) and active.tool_is_remote
 
-    def point(self, event: m.InputPointer) -> None:
-        """Send what the pointer did, in line with all else that the user does."""
+    def point(self, event: m.InputPointer | m.InputKey) -> None:
+        """Send what the pointer or a key did, in line with all else that the user does."""
         self._control.point(event)
         self.flush_soon()
 

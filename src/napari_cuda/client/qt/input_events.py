@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Literal
 
 from qtpy.QtCore import QEvent, Qt
-from qtpy.QtGui import QMouseEvent
+from qtpy.QtGui import QMouseEvent, QSinglePointEvent, QWheelEvent
 from qtpy.QtWidgets import QWidget
 
 from napari_cuda.protocol import messages as m
@@ -24,6 +24,9 @@ _MODIFIERS: tuple[tuple[Qt.KeyboardModifier, m.Modifier], ...] = (
     (Qt.KeyboardModifier.AltModifier, "alt"),
     (Qt.KeyboardModifier.MetaModifier, "meta"),
 )
+_NOTCH = 120
+"""Eighths of a degree that a wheel turns with one."""
+
 _ACTIONS: dict[QEvent.Type, Literal["press", "move", "release", "double"]] = {
     QEvent.Type.MouseButtonPress: "press",
     QEvent.Type.MouseMove: "move",
@@ -34,16 +37,35 @@ _ACTIONS: dict[QEvent.Type, Literal["press", "move", "release", "double"]] = {
 
 def message_of(event: QEvent, canvas: QWidget) -> m.InputPointer | None:
     """Return what a mouse event of the canvas says, without a number; None if it is none."""
+    if isinstance(event, QWheelEvent):
+        turned = event.angleDelta()
+        return m.InputPointer(
+            UNNUMBERED,
+            "wheel",
+            *_place(event, canvas),
+            modifiers=_modifiers(event),
+            delta=(turned.x() / _NOTCH, turned.y() / _NOTCH),
+            inverted=event.inverted(),
+        )
     if not isinstance(event, QMouseEvent) or event.type() not in _ACTIONS:
         return None
-    buttons, modifiers = event.buttons(), event.modifiers()
-    place = event.position().toPoint()  # where vispy says that it is, on a screen of any density
+    buttons = event.buttons()
     return m.InputPointer(
         UNNUMBERED,
         _ACTIONS[event.type()],
-        [place.x(), place.y()],
-        [canvas.width(), canvas.height()],
+        *_place(event, canvas),
         dict(_BUTTONS).get(event.button(), 0),
         [number for button, number in _BUTTONS if buttons & button],
-        [name for modifier, name in _MODIFIERS if modifiers & modifier],
+        _modifiers(event),
     )
+
+
+def _place(event: QSinglePointEvent, canvas: QWidget) -> tuple[list[int], list[int]]:
+    """Return where an event is, as vispy says it on a screen of any density, and the size of the canvas."""
+    place = event.position().toPoint()
+    return [place.x(), place.y()], [canvas.width(), canvas.height()]
+
+
+def _modifiers(event: QSinglePointEvent) -> list[m.Modifier]:
+    held = event.modifiers()
+    return [name for modifier, name in _MODIFIERS if held & modifier]

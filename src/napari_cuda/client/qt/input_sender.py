@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
+from msgspec.structs import replace
 from qtpy.QtCore import QEvent, QObject, QTimer
 from qtpy.QtWidgets import QWidget
 
@@ -21,8 +23,8 @@ class InputSender(QObject):
 
     Pan, zoom and rotation act on napari's own camera here and travel as camera intents
     (`ViewerMirror`); this sends what belongs to the window itself (its size, and its end) and what the
-    pointer does on the canvas while `tool_is_remote()`. It watches the canvas only, never the application,
-    and keeps no event from anybody.
+    pointer does on the canvas while `tool_is_remote()`, or callbacks on the server listen to it (`listened_to()`).
+    It watches the canvas only, never the application, and keeps no event from anybody.
     """
 
     def __init__(
@@ -33,6 +35,7 @@ class InputSender(QObject):
         send_size: Callable[[OwnCanvas], None],
         send_pointer: Callable[[m.InputPointer], None],
         tool_is_remote: Callable[[], bool],
+        listened_to: Callable[[], frozenset[str]],
         on_closed: Callable[[], None],
         on_hidden: Callable[[], None],
     ) -> None:
@@ -42,10 +45,11 @@ class InputSender(QObject):
         self._send_size = send_size
         self._send_pointer = send_pointer
         self._tool_is_remote = tool_is_remote
+        self._listened_to = listened_to
         self._on_closed = on_closed
         self._on_hidden = on_hidden
-        self._dragging = False
-        """True while buttons are down that were pressed for a tool on the server."""
+        self._hand: Literal["", "tool", "listeners"] = ""
+        """For what on the server the buttons that are down were pressed: a tool, only callbacks, or nothing."""
         self._size: OwnCanvas | None = None
         self._settled = QTimer(self)
         self._settled.setSingleShot(True)
@@ -79,13 +83,25 @@ class InputSender(QObject):
 
     def _see(self, event: QEvent) -> None:
         message = message_of(event, self._canvas)
-        if message is None or not (self._dragging or self._tool_is_remote()):
+        if message is None:
+            return
+        if message.action == "wheel":
+            if "wheel" in self._listened_to():
+                self._send_pointer(replace(message, listeners=True))
             return
         # A drag goes on where it began, whatever the mode is by then, as in napari. And what began here stays here.
-        if not self._dragging and message.action == "move" and message.buttons:
+        if not self._hand and message.action == "move" and message.buttons:
             return
-        self._dragging = bool(message.buttons)
-        self._send_pointer(message)
+        hand = self._hand or self._wanted_for(message)
+        if hand:
+            self._hand = hand if message.buttons else ""
+            self._send_pointer(replace(message, listeners=hand == "listeners"))
+
+    def _wanted_for(self, message: m.InputPointer) -> Literal["", "tool", "listeners"]:
+        if self._tool_is_remote():
+            return "tool"
+        kind = {"press": "drag", "move": "move", "double": "double"}.get(message.action)
+        return "listeners" if kind in self._listened_to() else ""
 
     def _size_settled(self) -> None:
         if self._size is not None:

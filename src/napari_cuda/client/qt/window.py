@@ -86,6 +86,7 @@ class QtHost:
             send_size=self._send_size,
             send_pointer=self._send_pointer,
             tool_is_remote=lambda: self._mirror is not None and self._mirror.tool_is_remote,
+            listened_to=lambda: frozenset() if self._mirror is None else self._mirror.input.pointer,
             on_closed=self._on_window_closed,
             on_hidden=self.facade.window_hidden,
         )

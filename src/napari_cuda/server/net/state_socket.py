@@ -98,6 +98,9 @@ class StateSocket:
             while (message := self._seat.outbox.take()) is not None:
                 self._session.send(message)
                 await self._flush()
+            if self._seat.goodbye:
+                self._session.say_goodbye(self._seat.goodbye)
+                return
 
     async def _keep_time(self) -> None:
         """Keep the session's clock; its own task, because a peer that does not read blocks the writer."""

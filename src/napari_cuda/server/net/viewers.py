@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import secrets
 import time
@@ -38,6 +39,8 @@ class Seat:
         self.greeted = False
         self.lost = ""
         """Why this connection must be ended; empty while all is well."""
+        self.goodbye = ""
+        """What the client is told before the connection is ended, with which its session is over."""
         self._pixels_over = asyncio.Event()
 
     def take_pixels(self) -> asyncio.Event:
@@ -147,6 +150,8 @@ class Viewers:
         self._forgotten = forgotten
         self._clock = clock
         self._viewers: dict[str, Viewer] = {}
+        self._over = False
+        """Everybody was told goodbye."""
 
     # --- render thread ------------------------------------------------------------------
 
@@ -158,7 +163,29 @@ class Viewers:
         """Tell one viewer."""
         post(self._loop, self._put_addressed, viewer, messages)
 
+    def say_goodbye(self, reason: str, within_s: float) -> None:
+        """End the sessions of all viewers, telling them why; return when they were told."""
+        with contextlib.suppress(RuntimeError, TimeoutError):  # the loop is closed, or a viewer does not read
+            asyncio.run_coroutine_threadsafe(self._part_all(reason), self._loop).result(within_s)
+
+    def tell_busy(self, text: str) -> None:
+        """Tell all viewers, also those who have had no scene yet, what keeps the render thread; any thread."""
+        post(self._loop, self._put_busy, m.Busy(text))
+
     # --- network thread -----------------------------------------------------------------
+
+    async def _part_all(self, reason: str) -> None:
+        self._over = True
+        while seats := self._connections():
+            for seat in seats:
+                seat.goodbye = reason
+                seat.news.set()
+            await asyncio.sleep(0.02)
+
+    def _put_busy(self, message: m.Busy) -> None:
+        for seat in self._connections():
+            seat.outbox.renew(message)
+            seat.news.set()
 
     def add(self, seat: Seat) -> Viewer:
         """Welcome a new viewer."""
@@ -186,6 +213,8 @@ class Viewers:
         if viewer.seat is not seat:
             return
         viewer.sit(None)
+        if self._over:
+            viewer.seated.set()  # what waits for it to come back waits for nothing
         viewer.away_since_s = self._clock()
         if for_good:
             self._forget(viewer)

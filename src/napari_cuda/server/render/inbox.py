@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from msgspec.structs import replace
 
@@ -49,6 +50,16 @@ def _merge(older: m.Intent, newer: m.Intent) -> m.Intent | None:
     return None
 
 
+class Idle(Protocol):
+    """Another way to wait, in which other things run on the render thread."""
+
+    def wait(self, timeout_s: float) -> None:
+        """Return when something ran, after `wake`, or after `timeout_s`."""
+
+    def wake(self) -> None:
+        """End the present or the next wait; any thread."""
+
+
 class Inbox:
     """Commands for the render thread, in order.
 
@@ -60,6 +71,8 @@ class Inbox:
         self._condition = threading.Condition()
         self._entries: deque[ViewerIntent | Callable[[], None]] = deque()
         self._woken = False
+        self.idle: Idle | None = None
+        """How to wait; None: just wait."""
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -68,21 +81,37 @@ class Inbox:
         """Queue a command."""
         with self._condition:
             self._entries.append(entry)
-            self._condition.notify()
+            self._notify()
 
     def wake(self) -> None:
         """End the present or next wait."""
         with self._condition:
             self._woken = True
-            self._condition.notify()
+            self._notify()
+
+    def _notify(self) -> None:
+        self._condition.notify()
+        if self.idle is not None:
+            self.idle.wake()
 
     def wait(self, timeout_s: float | None) -> None:
         """Return when there is a command, after `wake`, or after `timeout_s`, at most LOOK_S."""
+        # Never for ever: a signal between the look and the wait wakes nobody.
+        longest_s = LOOK_S if timeout_s is None else min(timeout_s, LOOK_S)
+        if self.idle is not None:
+            self._wait_otherwise(self.idle, longest_s)
+            return
         with self._condition:
-            # Never for ever: a signal between the look and the wait wakes nobody.
-            longest_s = LOOK_S if timeout_s is None else min(timeout_s, LOOK_S)
             self._condition.wait_for(lambda: self._woken or self._entries, longest_s)
             self._woken = False
+
+    def _wait_otherwise(self, idle: Idle, longest_s: float) -> None:
+        """As `wait`, but also return when something else ran: it may have changed what is to be drawn."""
+        with self._condition:
+            ready = self._woken or bool(self._entries)
+            self._woken = False
+        if not ready:
+            idle.wait(longest_s)
 
     def wait_for_wake(self, timeout_s: float) -> None:
         """Return after `wake` or `timeout_s`, whatever commands arrive."""

@@ -58,6 +58,8 @@ class InputReplay:
 
     def apply(self, viewer: str, event: m.InputPointer) -> dict[str, str]:
         """Carry out one event; return why it was refused, by name (empty: done)."""
+        if event.listeners:
+            return self._tell_listeners(event)
         begins = event.action in ("press", "double")
         if self._held is not None and viewer != self._holder:
             if begins:
@@ -80,6 +82,15 @@ class InputReplay:
             self._held = None
             self._tools.take_back()
             return {"input.pointer": f"the tool failed and was let go: {first_line(error)}"}
+        return {}
+
+    def _tell_listeners(self, event: m.InputPointer) -> dict[str, str]:
+        """Have callbacks of the user's see an event, whoever has the tools: they follow all hands, as it comes."""
+        try:
+            self._canvas.pointer(replace(event, position=self._place(event), canvas=list(self._canvas.size_px)))
+        except Exception as error:  # it is the user's code, and may raise anything
+            log.exception("a callback of the pointer failed")
+            return {"input.pointer": f"a callback of the pointer failed: {type(error).__name__}: {first_line(error)}"}
         return {}
 
     def let_go(self, viewer: str) -> None:

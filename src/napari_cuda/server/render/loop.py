@@ -17,23 +17,18 @@ from typing import Protocol
 from napari_cuda.protocol import messages as m
 from napari_cuda.server.frames import RenderedFrame
 from napari_cuda.server.metrics import ServerMetrics
-from napari_cuda.server.render.commands import Commands
-from napari_cuda.server.render.cursor import CursorQueries
-from napari_cuda.server.render.drawing import Drawing
-from napari_cuda.server.render.histograms import Histograms
-from napari_cuda.server.render.inbox import Inbox, ViewerIntent, coalesce
-from napari_cuda.server.render.input_replay import InputReplay
-from napari_cuda.server.render.layer_actions import LayerActions
+from napari_cuda.server.render.inbox import Idle, Inbox, ViewerIntent, coalesce
 from napari_cuda.server.render.loading import LoadingNotice
-from napari_cuda.server.render.margin import CanvasMargin
-from napari_cuda.server.render.napari_adapter import HeadlessCanvas
 from napari_cuda.server.render.pacing import FramePacing, Next
-from napari_cuda.server.render.scene_bridge import SceneBridge
+from napari_cuda.server.render.stage import Stage
 from napari_cuda.server.scene.authority import SceneAuthority
 
 log = logging.getLogger(__name__)
 
 ERROR_PAUSE_S = 0.5
+
+LOOK_FOR_LISTENERS_S = 0.1
+"""Scripts bind keys and callbacks before they are used by hand; each look goes through all layers."""
 
 
 class StateSink(Protocol):
@@ -89,40 +84,31 @@ class RenderLoop:
 
     def __init__(
         self,
-        canvas: HeadlessCanvas,
-        bridge: SceneBridge,
-        commands: Commands,
+        stage: Stage,
         states: StateSink,
         frames: FrameSink,
         metrics: ServerMetrics,
         *,
         frame_rate: float,
-        reduce_detail: bool,
     ) -> None:
-        self._canvas = canvas
-        self._bridge = bridge
-        self._commands = commands
-        commands.register("scene.snapshot", lambda context, _args: self._greet(context.sender, (), 0))
+        self._take(stage)
         self._authority = SceneAuthority()
         self._states = states
         self._frames = frames
         self._metrics = metrics
         self._pacing = FramePacing(frame_rate)
-        self._drawing = Drawing(canvas, bridge.view.rendering, metrics, reduce_detail=reduce_detail)
-        self._margin = CanvasMargin()
         self._inbox = Inbox()
         self._newest: RenderedFrame | None = None
         self._applied: dict[str, int] = {}
         self._acks: dict[str, _PendingAck] = {}
         """What the viewers are still to be told; outlives a turn that fails."""
         self._settled = _Settled()
-        self._cursors = CursorQueries(canvas.under_cursor, bridge.layer)
-        self._input = InputReplay(canvas, canvas.tools)
-        self._histograms = Histograms(commands, states.deliver)
-        self._actions = LayerActions(commands, bridge.note_edit)
         self._loading = LoadingNotice()
-        commands.jobs.cancel_other = self._give_up_loading
+        stage.commands.jobs.cancel_other = self._give_up_loading
         self._complaint = ""
+        self._wanted = m.InputWanted()
+        self._looked_s = 0.0
+        self._heard_s = time.monotonic()
         self.on_greet: Callable[[str], Sequence[m.ServerMessage]] = lambda viewer: ()
         """What a viewer is told besides the scene when it comes, or comes back."""
 
@@ -160,6 +146,15 @@ class RenderLoop:
         """Hand out the newest picture again: a stream was opened."""
         self._inbox.put(self._show_again)
 
+    def unheard_s(self) -> float:
+        """Return for how many seconds the render thread has not come round; idle it does so once a second."""
+        return time.monotonic() - self._heard_s
+
+    @property
+    def canvas_size_px(self) -> tuple[int, int]:
+        """(width, height) of the canvas that is shown; on the render thread."""
+        return self._canvas.size_px
+
     @property
     def waiting(self) -> int:
         """Commands and intents that were not taken yet."""
@@ -171,8 +166,9 @@ class RenderLoop:
 
     # --- render thread ------------------------------------------------------------------
 
-    def run(self, stop: threading.Event) -> None:
-        """Work until `stop` is set (and `wake` called)."""
+    def run(self, stop: threading.Event, idle: Idle | None = None) -> None:
+        """Work until `stop` is set (and `wake` called); `idle` is how to wait for work."""
+        self._inbox.idle = idle
         while not stop.is_set():
             try:
                 self._turn()
@@ -180,6 +176,28 @@ class RenderLoop:
                 self._report(error)
                 # What failed will most likely fail again: do not spin.
                 self._inbox.wait(ERROR_PAUSE_S)
+
+    def prepare(self, stage: Stage) -> None:
+        """Register with a stage's commands what this loop does; once, before the stage is turned to."""
+        stage.commands.register("scene.snapshot", lambda context, _args: self._greet(context.sender, (), 0))
+
+    def turn_to(self, stage: Stage) -> None:
+        """Show another viewer from now on: to the clients it is a change of the scene, in the canvas that they have."""
+        before = self._stage
+        for client in self._applied:
+            before.let_go(client)
+        stage.canvas.resize(*before.canvas.size_px)
+        self._take(stage)
+        stage.bridge.mark_all()
+        stage.canvas.request_draw()
+        self._inbox.wake()
+
+    def _take(self, stage: Stage) -> None:
+        self._stage = stage
+        self._canvas, self._bridge, self._commands = stage.canvas, stage.bridge, stage.commands
+        self._drawing, self._margin = stage.drawing, stage.margin
+        self._cursors, self._input = stage.cursors, stage.input
+        self._histograms = stage.histograms
 
     def tell(self, viewer: str, message: m.ServerMessage) -> None:
         """Send a viewer a message, after what changed until now."""
@@ -199,9 +217,11 @@ class RenderLoop:
             self._states.broadcast([m.Error(code, line)], {})
 
     def _turn(self) -> None:
+        self._heard_s = time.monotonic()
         asked = self._hold_s() <= 0 and self._run_inbox()
         arrived = self._canvas.pump()
         self._tell_changes()
+        self._tell_wanted()
         self._answer_cursors()
         now_s = time.monotonic()
         if asked:
@@ -268,6 +288,8 @@ class RenderLoop:
                 return self._commands.run(viewer, intent)
             if isinstance(intent, m.InputPointer):
                 return self._input.apply(viewer, intent)
+            if isinstance(intent, m.InputKey):
+                return self._stage.keys.apply(viewer, intent)
             return self._bridge.apply(intent)
         except Exception as error:  # a layer or plugin may raise anything; its viewer gets the reason
             log.exception("an intent failed; the session goes on")
@@ -276,8 +298,7 @@ class RenderLoop:
             return dict.fromkeys(getattr(intent, "values", {}) or (name,), reason)
 
     def _let_go(self, viewer: str) -> None:
-        self._actions.let_go(viewer)
-        self._input.let_go(viewer)
+        self._stage.let_go(viewer)
 
     def _greet(self, viewer: str, greeting: Sequence[m.ServerMessage], since: int) -> None:
         self._tell_changes()
@@ -286,7 +307,7 @@ class RenderLoop:
         resumed = self._authority.since(since)
         scene = resumed or self._authority.snapshot()
         thumbnails = self._bridge.thumbnails.since(since if resumed else 0)
-        self._states.deliver(viewer, [*greeting, scene, *thumbnails, *self.on_greet(viewer)])
+        self._states.deliver(viewer, [*greeting, scene, *thumbnails, self._wanted, *self.on_greet(viewer)])
 
     def _tell_changes(self) -> None:
         """Tell the viewers what changed, and then the senders that their intents are done: one hand-over."""
@@ -295,6 +316,17 @@ class RenderLoop:
             revision = self._authority.revision
             self._states.broadcast(deltas, {viewer: ack.at(revision) for viewer, ack in self._acks.items()})
             self._acks = {}
+
+    def _tell_wanted(self) -> None:
+        """Tell the viewers what the user's code listens to, if that is something else; napari has no event for it."""
+        now_s = time.monotonic()
+        if now_s - self._looked_s < LOOK_FOR_LISTENERS_S:
+            return
+        self._looked_s = now_s
+        wanted = self._stage.input_wanted()
+        if wanted != self._wanted:
+            self._wanted = wanted
+            self._states.broadcast([wanted], {})
 
     def _answer_cursors(self) -> None:
         for viewer, answer in self._cursors.answer(self._applied):

@@ -11,7 +11,7 @@ import gc
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,7 @@ from napari_cuda.protocol.packet import CameraPose
 from napari_cuda.server.config import LARGEST_PX
 from napari_cuda.server.render.detail import FULL, Detail
 from napari_cuda.server.render.egl import EglContext
+from napari_cuda.server.render.listeners import Listeners
 from napari_cuda.server.render.margin import STEP_PX
 from napari_cuda.server.render.napari_model import Tools, UnderCursor
 from napari_cuda.server.render.napari_slices import Slices
@@ -69,6 +70,10 @@ PRIVATE_NAMES = (
 """Every private name of napari used here: a path from a module, or from a live `canvas`,
 `viewer`, `layer` (an Image) or `visual` (its vispy layer). Checked by the contract test.
 Those that need no canvas are in `napari_model.py`."""
+
+LONGEST_GRAB_S = 5.0
+MOST_DRAWS = 4
+"""For a picture that a script asks for: data that takes longer is missing in it, as napari raises then."""
 
 COLLECT_AFTER_S = 2.0
 """After the last draw garbage is looked for, if a layer went: it takes seconds where there are hundreds."""
@@ -127,6 +132,7 @@ class HeadlessCanvas:
             size=size_px,
         )
         self._backend: CanvasBackend = self._canvas.native
+        self._backend.grab = self.grab
         self._backend.announce_size()
         self._split = SplitScene(self._canvas._scene_canvas, lambda: self._overlay_nodes(drawn_by_window))
         self._leave_pointer_to_tools()
@@ -137,6 +143,7 @@ class HeadlessCanvas:
                 # Its slice may have come before we listened, and is then lost: ask again.
                 layer.refresh()
         self._on_active_change()
+        self.listeners = Listeners(viewer)
 
     def _connect(self) -> None:
         viewer = self._viewer
@@ -213,9 +220,25 @@ class HeadlessCanvas:
         self._backend.pixel_ratio = min(ratio, LARGEST_PX / max(self.size_px))
 
     def pointer(self, event: m.InputPointer) -> None:
-        """Have napari's tools see an event at its place on this canvas; whatever a tool raises passes through."""
+        """Have napari's tools see an event at its place on this canvas; whatever a tool raises passes through.
+
+        One for listeners only the user's callbacks see.
+        """
         self._catch_up()
-        self._backend.pointer(event)
+        with self.listeners.without_own() if event.listeners else nullcontext():
+            self._backend.pointer(event)
+
+    def hears_key(self, key: str) -> bool:
+        """Return whether code of the user's listens to a key, of the viewer or the active layer."""
+        return self.listeners.hears_key(key)
+
+    def press_key(self, key: str) -> None:
+        """Have napari see a key pressed; whatever is bound to it may raise."""
+        self._keymap.press_key(key)
+
+    def release_key(self, key: str) -> None:
+        """Have napari see a key let go; whatever is bound to it may raise."""
+        self._keymap.release_key(key)
 
     def give_up_slices(self) -> None:
         """Leave what layers wait for: they keep what they show. CommandError if too much that was left goes on."""
@@ -328,6 +351,37 @@ class HeadlessCanvas:
         self._check_buffer(rgba)
         self._draw(None)
         self._backend.read(rgba)
+
+    @property
+    def napari_canvas(self) -> LayeredCanvas:
+        """napari's own canvas, for what scripts ask of it."""
+        return self._canvas
+
+    def grab(self) -> npt.NDArray[np.uint8]:
+        """Return the picture with all overlays, (H, W, 4) uint8, as a window would show it once all is there.
+
+        Owner: render thread, outside of a draw. What the loop still has to draw it still has to.
+        """
+        detail, asked = self._detail, self._backend.needs_draw
+        self.set_detail()
+        until_s = time.monotonic() + LONGEST_GRAB_S
+        width, height = self.physical_size_px
+        rgba = np.empty((height, width, 4), np.uint8)
+        for _ in range(MOST_DRAWS):  # a draw may choose another level of a pyramid
+            while not self._visible_loaded() and (left_s := until_s - time.monotonic()) > 0:
+                self._slices.wait(min(left_s, 0.5))
+                self._slices.show()
+            self._slices.show()
+            self.draw_into(rgba)
+            if not self.needs_draw or time.monotonic() > until_s:
+                break
+        self.draw_overlays_into(rgba)
+        self.set_detail(detail.scale, detail.volume_step, detail.nearest)
+        self._backend.needs_draw |= asked
+        return rgba
+
+    def _visible_loaded(self) -> bool:
+        return all(layer.loaded for layer in self._viewer.layers if layer.visible)
 
     def draw_rows(self, first: int, end: int) -> None:
         """Draw physical rows of the scene, counted from the bottom; `read_into` gives all that were drawn."""

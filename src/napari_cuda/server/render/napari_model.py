@@ -26,6 +26,7 @@ from napari_cuda.edge_on import survive_edge_on
 from napari_cuda.lean_transforms import make_transforms_lean
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.errors import CommandError, StartupError
+from napari_cuda.server.render.listeners import own_keys
 from napari_cuda.settings import headless_napari_config
 
 PRIVATE_NAMES = (
@@ -74,6 +75,16 @@ def initialise_napari() -> None:
         action_manager.unbind_shortcut(action)
         for shortcut in shortcuts:
             action_manager.bind_shortcut(action, shortcut)
+    own_keys()  # from now on they are other people's
+
+
+def slice_in_background(*, on: bool) -> None:
+    """Have layers sliced on napari's slicer thread, or (off) where they are asked for it, as stock napari does.
+
+    On, pictures are served meanwhile. Off, a script finds each layer as it would there: contrast limits, for one,
+    come from the first slice that is shown, which must not be skipped for a later one.
+    """
+    get_settings().experimental.async_ = on
 
 
 _KEY_BINDINGS = {"labels": _labels_key_bindings, "points": _points_key_bindings, "shapes": _shapes_key_bindings}

@@ -8,8 +8,9 @@ of the render loop and compared by the authority. So every change is seen, whoev
 from __future__ import annotations
 
 import functools
+import itertools
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -43,17 +44,19 @@ class SceneBridge:
     """Apply intents to the model and observe it. Owner: render thread.
 
     `on_change` is called (on the thread that changed the model) when there is something to
-    observe.
+    observe. Bridges of one server share the `numbers` of their layers: no two have the same id.
     """
 
-    def __init__(self, viewer: ViewerModel, on_change: Callable[[], None]) -> None:
+    def __init__(
+        self, viewer: ViewerModel, on_change: Callable[[], None], numbers: Iterator[int] | None = None
+    ) -> None:
         self._viewer = viewer
         self.view = View.of(viewer)
         self._on_change = on_change
         self._ids: dict[Layer, str] = {}
         self._reserved: weakref.WeakKeyDictionary[Layer, str] = weakref.WeakKeyDictionary()
         self._readers: dict[str, LayerReader] = {}
-        self._counter = 0
+        self._numbers = itertools.count(1) if numbers is None else numbers
         self._dirty_layers: set[str] = set()
         self._dirty_thumbnails: set[str] = set()
         self.thumbnails = Thumbnails()
@@ -192,6 +195,17 @@ class SceneBridge:
             seen.scopes[Scope.VIEW] = _read_all(self.view, (rows[name] for name in names))
         return seen
 
+    def mark_all(self) -> None:
+        """Have all of it observed, thumbnails too: nobody knows this scene, or not any more."""
+        for layer_id, reader in self._readers.items():
+            reader.note_all()
+            self._dirty_layers.add(layer_id)
+        self._dirty_thumbnails |= set(self._readers)
+        self.thumbnails = Thumbnails()
+        self._dirty_scopes |= set(_SCOPES)
+        self._dirty_view |= set(scope_properties(Scope.VIEW))
+        self._layers_changed = True
+
     def new_thumbnails(self, revision: int) -> list[m.LayerThumbnail]:
         """Return the thumbnails that changed since the last call; they are told at `revision`."""
         dirty, self._dirty_thumbnails = self._dirty_thumbnails, set()
@@ -232,8 +246,7 @@ class SceneBridge:
     def _adopt(self, layer: Layer) -> None:
         layer_id = self._reserved.pop(layer, "")
         if not layer_id:
-            self._counter += 1
-            layer_id = f"L{self._counter}"
+            layer_id = f"L{next(self._numbers)}"
         self._ids[layer] = layer_id
         self._readers[layer_id] = LayerReader(layer, layer_id)
         self._dirty_layers.add(layer_id)

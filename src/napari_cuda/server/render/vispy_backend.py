@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from OpenGL import GL
 from OpenGL.GL.MESA.pack_invert import GL_PACK_INVERT_MESA, glInitPackInvertMESA
+from qtpy.QtGui import QImage
 from vispy.app import Application, Canvas
 from vispy.app.base import BaseApplicationBackend, BaseCanvasBackend
 from vispy.scene import Node, SceneCanvas
@@ -141,6 +142,8 @@ class CanvasBackend(BaseCanvasBackend):
         self.needs_draw = True
         """True if the scene changed since the last `draw`."""
         self._cursor: Any = None
+        self.grab: Callable[[], npt.NDArray[np.uint8]] | None = None
+        """Draws the finished picture, (H, W, 4)."""
         self.destroyed = _Signal()
         self.screen_changed = _Signal()
         gl.make_current()
@@ -230,16 +233,20 @@ class CanvasBackend(BaseCanvasBackend):
 
     def pointer(self, event: m.InputPointer) -> None:
         """Have vispy and napari see a pointer event at its place on this canvas, as they would from a window."""
-        deliver, facts = {
-            "press": (self._vispy_mouse_press, {"button": event.button}),
+        button: dict[str, object] = {"button": event.button}
+        deliveries: dict[str, tuple[Callable[..., object], dict[str, object]]] = {
+            "press": (self._vispy_mouse_press, button),
             "move": (self._vispy_mouse_move, {}),
-            "release": (self._vispy_mouse_release, {"button": event.button}),
-            "double": (self._vispy_mouse_double_click, {"button": event.button}),
-        }[event.action]
+            "release": (self._vispy_mouse_release, button),
+            "double": (self._vispy_mouse_double_click, button),
+            "wheel": (self._vispy_canvas.events.mouse_wheel, {"delta": event.delta}),
+        }
+        deliver, facts = deliveries[event.action]
         # Else vispy drops moves that follow within 10 ms, and a stroke has holes.
         self._last_time = 0.0
         modifiers = tuple(_MODIFIERS[name] for name in event.modifiers)
-        deliver(native=None, pos=tuple(event.position), buttons=event.buttons, modifiers=modifiers, **facts)
+        native = SimpleNamespace(inverted=lambda: event.inverted)
+        deliver(native=native, pos=tuple(event.position), buttons=event.buttons, modifiers=modifiers, **facts)
 
     # What vispy calls.
 
@@ -289,6 +296,15 @@ class CanvasBackend(BaseCanvasBackend):
     def setCursor(self, cursor: Any) -> None:
         """Keep the cursor; the client shows it."""
         self._cursor = cursor
+
+    def grabFramebuffer(self) -> QImage:
+        """Return the picture, as Qt's widget does."""
+        if self.grab is None:
+            raise RuntimeError("the canvas is not complete")
+        rgba = self.grab()
+        height, width = rgba.shape[:2]
+        # A copy: Qt only looks at the bytes.
+        return QImage(QImage(rgba.tobytes(), width, height, 4 * width, QImage.Format.Format_RGBA8888).copy())
 
     def deleteLater(self) -> None:
         """Say good-bye at once: there is no widget to delete."""

@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from qtpy.QtCore import QEvent, QEventLoop, QPointF, Qt
-from qtpy.QtGui import QMouseEvent
+from qtpy.QtCore import QEvent, QEventLoop, QPoint, QPointF, Qt
+from qtpy.QtGui import QMouseEvent, QWheelEvent
 from qtpy.QtWidgets import QApplication, QLineEdit, QVBoxLayout, QWidget
 
 from napari_cuda.client.control.placement import OwnCanvas
@@ -34,6 +34,7 @@ class Desk:
         layout.addWidget(self.canvas)
         layout.addWidget(self.text)
         self.tool = False
+        self.listened: frozenset[str] = frozenset()
         self.sent: list[m.InputPointer] = []
         self.sizes: list[tuple[int, int]] = []
         self.closed = 0
@@ -43,6 +44,7 @@ class Desk:
             send_size=self.sizes.append,
             send_pointer=self.sent.append,
             tool_is_remote=lambda: self.tool,
+            listened_to=lambda: self.listened,
             on_closed=self.note_closed,
             on_hidden=lambda: None,
         )
@@ -55,6 +57,13 @@ class Desk:
         button = Qt.MouseButton.NoButton if kind == MOVE else Qt.MouseButton.LeftButton
         buttons = Qt.MouseButton.LeftButton if held else Qt.MouseButton.NoButton
         QApplication.sendEvent(widget or self.canvas, QMouseEvent(kind, where, where, button, buttons, NONE))
+
+    def wheel(self, notches: int, *, inverted: bool = False) -> None:
+        at, phase = QPointF(2.0, 1.0), Qt.ScrollPhase.NoScrollPhase
+        turned = QPoint(0, 120 * notches)
+        QApplication.sendEvent(
+            self.canvas, QWheelEvent(at, at, QPoint(), turned, Qt.MouseButton.NoButton, NONE, phase, inverted)
+        )
 
     @property
     def story(self) -> list[tuple[str, int]]:
@@ -107,6 +116,42 @@ def test_a_drag_goes_on_where_it_began(desk: Desk) -> None:
     desk.tool = True
     desk.mouse(MOVE, 2, held=True)
     assert desk.sent == []
+
+
+@pytest.mark.parametrize(
+    ("listened", "sent"),
+    [
+        ({"drag"}, ["press", "move", "release"]),
+        ({"move"}, ["move"]),
+        ({"drag", "move"}, ["move", "press", "move", "release"]),
+        ({"wheel", "double"}, []),
+    ],
+)
+def test_what_callbacks_listen_to_is_sent_for_them_only(desk: Desk, listened: set[str], sent: list[str]) -> None:
+    desk.listened = frozenset(listened)
+    for kind, held in ((MOVE, False), (PRESS, True), (MOVE, True), (RELEASE, False)):
+        desk.mouse(kind, 3, held=held)
+    assert [event.action for event in desk.sent] == sent
+    assert all(event.listeners for event in desk.sent)
+
+
+def test_a_tool_s_events_are_for_callbacks_too(desk: Desk) -> None:
+    desk.tool, desk.listened = True, frozenset({"drag", "move"})
+    for kind, held in ((MOVE, False), (PRESS, True), (RELEASE, False)):
+        desk.mouse(kind, 3, held=held)
+    assert [(event.action, event.listeners) for event in desk.sent] == [
+        ("move", False), ("press", False), ("release", False)
+    ]  # fmt: skip
+
+
+def test_the_wheel_is_sent_to_callbacks_only(desk: Desk) -> None:
+    desk.tool = True
+    desk.wheel(1)
+    assert desk.sent == []
+    desk.listened = frozenset({"wheel"})
+    desk.wheel(-2, inverted=True)
+    (event,) = desk.sent
+    assert (event.action, event.delta, event.inverted, event.listeners) == ("wheel", (0, -2), True, True)
 
 
 def test_only_the_canvas_is_watched(desk: Desk) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_cuda.protocol import messages as m
-from napari_cuda.server.render.inbox import Inbox, ViewerIntent, coalesce
+from napari_cuda.server.render.inbox import LOOK_S, Inbox, ViewerIntent, coalesce
 from napari_cuda.worker import Worker
 
 
@@ -133,3 +133,30 @@ def test_a_waiting_thread_wakes_for_a_command_and_for_a_wake() -> None:
     inbox.wake()
     assert worker.stop(60)
     assert passed == [[a_call], [], [a_call]]
+
+
+class QtLike:
+    """Another way to wait, which notes what is asked of it."""
+
+    def __init__(self) -> None:
+        self.waited: list[float] = []
+        self.woken = 0
+
+    def wait(self, timeout_s: float) -> None:
+        self.waited.append(timeout_s)
+
+    def wake(self) -> None:
+        self.woken += 1
+
+
+def test_another_way_to_wait_is_used_and_woken() -> None:
+    inbox, idle = Inbox(), QtLike()
+    inbox.idle = idle
+    inbox.wait(0.25)
+    inbox.wait(None)
+    assert idle.waited == [0.25, LOOK_S]
+    inbox.wake()
+    inbox.wait(0.25)
+    inbox.put(lambda: None)
+    inbox.wait(0.25)
+    assert (idle.waited, idle.woken) == ([0.25, LOOK_S], 2)

@@ -1,0 +1,332 @@
+"""napari's window without a window, for scripts: the private names of napari that this needs.
+
+`napari.Viewer` stays napari's own; only the `Window` that it makes for itself, and the event loop, are ours. What a
+script puts into the window (dock widgets, menus) lives in a real main window that Qt keeps off screen, what it asks of
+the canvas (pictures, figures) the server's canvas does, by napari's own functions.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any, Protocol
+
+import napari
+import napari.window
+from napari import _event_loop
+from napari._qt import qt_event_loop
+from napari._qt.dialogs.qt_activity_dialog import QtActivityDialog
+from napari._qt.dialogs.qt_notification import NapariQtNotification
+from napari._qt.qt_event_loop import get_qapp
+from napari._qt.qt_main_window import TaskStatusManager, Window, _QtMainWindow
+from napari._qt.qt_viewer import QtViewer
+from napari._qt.widgets.qt_dims import QtDims
+from napari._qt.widgets.qt_viewer_status_bar import ViewerStatusBar
+from napari.utils.notifications import Notification, notification_manager
+from napari.viewer import Viewer
+from qtpy.QtCore import QEvent, QSize
+from qtpy.QtGui import QImage, QPainter
+from qtpy.QtWidgets import QApplication, QMainWindow, QWidget
+
+from napari_cuda.server.render.napari_adapter import HeadlessCanvas, application
+
+PRIVATE_NAMES = (
+    "napari._event_loop.run",
+    "napari._qt.dialogs.qt_activity_dialog.QtActivityDialog",
+    "napari._qt.dialogs.qt_notification.NapariQtNotification.show_notification",
+    "napari._qt.qt_event_loop.get_qapp",
+    "napari._qt.qt_event_loop.run",
+    "napari._qt.qt_main_window.TaskStatusManager",
+    "napari._qt.qt_main_window.Window._add_menus",
+    "napari._qt.qt_main_window.Window._screenshot",
+    "napari._qt.qt_main_window._QtMainWindow._instances",
+    "napari._qt.qt_viewer.QtViewer._screenshot",
+    "napari._qt.qt_viewer.QtViewer._unwrap_if_weakref",
+    "napari._qt.qt_viewer.QtViewer._weakref_if_possible",
+    "napari._qt.qt_viewer.QtViewer.add_to_console_backlog",
+    "napari._qt.qt_viewer.QtViewer.clipboard",
+    "napari._qt.qt_viewer.QtViewer.console_backlog",
+    "napari._qt.qt_viewer.QtViewer.controls",
+    "napari._qt.qt_viewer.QtViewer.export_figure",
+    "napari._qt.qt_viewer.QtViewer.export_rois",
+    "napari._qt.qt_viewer.QtViewer.layerButtons",
+    "napari._qt.qt_viewer.QtViewer.layers",
+    "napari._qt.qt_viewer.QtViewer.resize_canvas",
+    "napari._qt.qt_viewer.QtViewer.screenshot",
+    "napari._qt.qt_viewer.QtViewer.viewerButtons",
+    "napari._qt.widgets.qt_dims.QtDims",
+    "napari._qt.widgets.qt_viewer_status_bar.ViewerStatusBar",
+    "viewer._layer_slicer.wait_until_idle",
+)
+"""Every private name of napari used here, as in `napari_adapter.py`. Checked by the contract test."""
+
+
+class ScriptHost(Protocol):
+    """The server, as a script's windows see it. Owner: render thread."""
+
+    def enter(self, viewer: Viewer) -> HeadlessCanvas:
+        """A viewer was made: show it, and return its canvas."""
+
+    def to_front(self, viewer: Viewer) -> None:
+        """Show a viewer that was made before."""
+
+    def leave(self, viewer: Viewer) -> None:
+        """A viewer was closed."""
+
+    def run(self, *, force: bool = False, max_loop_level: int = 1) -> None:
+        """Serve until all viewers are closed: napari's event loop."""
+
+    def notify(self, notification: Notification) -> None:
+        """Napari, the script or a plugin tells the user something."""
+
+
+def stage_windows(host: ScriptHost) -> None:
+    """Have every `napari.Viewer` of this process appear on the server, and napari's event loop be the server's.
+
+    Call once, after `initialise_napari` and before the script.
+    """
+    application()
+    get_qapp()  # napari sets up here what its threads and magicgui's widgets need of Qt
+    notification_manager.notification_ready.disconnect(NapariQtNotification.show_notification)
+    notification_manager.notification_ready.connect(host.notify)
+
+    class HostedWindow(ScriptWindow):
+        def __init__(self, viewer: Viewer, *, show: bool = True, show_welcome_screen: bool = True) -> None:
+            super().__init__(viewer, host)
+
+    def run(*, force: bool = False, max_loop_level: int = 1, **_options: object) -> None:
+        host.run(force=force, max_loop_level=max_loop_level)
+
+    def execute(*_arguments: object) -> int:
+        host.run(force=True)
+        return 0
+
+    napari.window.Window = HostedWindow
+    for module in (napari, _event_loop, qt_event_loop):
+        module.run = run
+    # A script that enters Qt's own loop means the same.
+    for name in ("exec", "exec_"):
+        setattr(QApplication, name, staticmethod(execute))
+
+
+class ScriptWindow(Window):
+    """What a script has as `viewer.window`: napari's own class, around a main window that is never on a screen.
+
+    Owner: render thread.
+    """
+
+    def __init__(self, viewer: Viewer, host: ScriptHost) -> None:
+        self._host = host
+        self._viewer = weakref.ref(viewer)
+        self._wrapped_dock_widgets: Any = weakref.WeakValueDictionary()
+        self._unnamed_dockwidget_count = 1
+        self._pref_dialog = None
+        self._task_status_manager = TaskStatusManager()
+        canvas = host.enter(viewer)
+        self._qt_window = OffscreenWindow(CanvasView(viewer, canvas), self)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.endswith("_menu") and "main_menu" not in self.__dict__ and "_qt_window" in self.__dict__:
+            self._add_menus()  # hardly any script asks for them
+            return getattr(self, name)
+        raise AttributeError(f"a window on a server has no {name!r}")
+
+    def show(self, *, block: bool = False) -> None:
+        """Have the clients see this viewer; with `block`, serve until it is closed."""
+        self.activate()
+        if block:
+            self._host.run(force=True)
+
+    def activate(self) -> None:
+        """Have the clients see this viewer."""
+        viewer = self._viewer()
+        if viewer is None or "_qt_window" not in self.__dict__:
+            raise RuntimeError("This viewer has already been closed and deleted. Please create a new one.")
+        self._qt_window.to_front()
+        self._host.to_front(viewer)
+
+    def resize(self, width: int, height: int) -> None:
+        """Give the canvas a size, until a client's window gives it that of its own."""
+        self._qt_window.resize(width, height)
+        self._qt_window.view.canvas.size = (height, width)
+
+    def set_geometry(self, left: int, top: int, width: int, height: int) -> None:
+        """As `resize`: there is no screen to be placed on."""
+        self.resize(width, height)
+
+    def geometry(self) -> tuple[int, int, int, int]:
+        """Return 0, 0 and the size of the canvas."""
+        height, width = self._qt_window.view.canvas.size
+        return 0, 0, width, height
+
+    def add_dock_widget(self, *arguments: Any, **options: Any) -> Any:
+        """As napari's: the widget lives here, on the server."""
+        dock = super().add_dock_widget(*arguments, **options)
+        self._qt_window.show()
+        return dock
+
+    def close(self) -> None:
+        """Take the viewer from the clients; harmless when repeated."""
+        if "_qt_window" not in self.__dict__:
+            return
+        window = self._qt_window
+        viewer = self._viewer()
+        if viewer is not None:
+            self._host.leave(viewer)
+        window.leave()
+        del self._qt_window
+
+    def _screenshot(
+        self,
+        size: tuple[int, int] | None = None,
+        scale: float | None = None,
+        flash: bool = True,
+        canvas_only: bool = False,
+        fit_to_data_extent: bool = False,
+    ) -> QImage:
+        window = self._qt_window
+        with nullcontext() if canvas_only else window.showing_canvas():
+            picture: QImage = super()._screenshot(size, scale, False, canvas_only, fit_to_data_extent)
+        return picture
+
+    def _update_theme(self, event: object = None, extra_variables: object = None) -> None:
+        """A window of the clients has its own theme."""
+
+
+class OffscreenWindow(QMainWindow):
+    """The Qt window of a script's viewer, with its dock widgets. Owner: render thread.
+
+    napari looks for the current viewer in a list of its own main windows: this one is in it.
+    """
+
+    def __init__(self, view: CanvasView, window: ScriptWindow) -> None:
+        super().__init__()
+        self._qt_viewer = view
+        self._window = window
+        self.view = view
+        height, width = view.canvas.size
+        self._picture: QImage | None = None
+        self._place = _CanvasPlace(QSize(width, height), lambda: self._picture)
+        self.setCentralWidget(self._place)
+        self._activity_dialog = QtActivityDialog(self._place)
+        self._activity_dialog.hide()
+        self.setStatusBar(ViewerStatusBar(self))
+        _QtMainWindow._instances.append(self)
+
+    def to_front(self) -> None:
+        """Be the current window: that of `napari.current_viewer()`."""
+        instances = _QtMainWindow._instances
+        if self in instances:
+            instances.append(instances.pop(instances.index(self)))
+
+    def leave(self) -> None:
+        """Be none of napari's windows any more; the widgets in it go."""
+        if self in _QtMainWindow._instances:
+            _QtMainWindow._instances.remove(self)
+        self.close()
+        self.deleteLater()
+
+    def _stop_worker_threads(self) -> None:
+        """napari asks its windows for this at exit; there is no thread of a status bar here."""
+        self.view.close()
+
+    @contextmanager
+    def showing_canvas(self) -> Iterator[None]:
+        """Have the picture of the canvas in its place while the whole window is grabbed."""
+        self.show()
+        self._picture = self.view.canvas.screenshot()
+        try:
+            yield
+        finally:
+            self._picture = None
+
+
+class _CanvasPlace(QWidget):
+    """Where the canvas is in the window."""
+
+    def __init__(self, size: QSize, picture: Callable[[], QImage | None]) -> None:
+        super().__init__()
+        self._size = size
+        self._picture = picture
+
+    def sizeHint(self) -> QSize:
+        """Return the size of the canvas."""
+        return self._size
+
+    def paintEvent(self, event: QEvent | None) -> None:
+        """Paint the canvas, if it is asked for."""
+        picture = self._picture()
+        if picture is not None:
+            painter = QPainter(self)
+            painter.drawImage(self.rect(), picture)
+            painter.end()
+
+
+class _NoWelcome:
+    """There is no welcome screen in a canvas on the server: the clients' windows have their own."""
+
+    def isVisible(self) -> bool:
+        return False
+
+    def set_tips(self, tips: object) -> None: ...
+
+
+class CanvasView:
+    """What `QtViewer` is to a window, for a canvas without one: napari's own functions on it. Owner: render thread.
+
+    Their widgets are made when a script asks for them.
+    """
+
+    screenshot = QtViewer.screenshot
+    _screenshot = QtViewer._screenshot
+    resize_canvas = QtViewer.resize_canvas
+    export_figure = QtViewer.export_figure
+    export_rois = QtViewer.export_rois
+    clipboard = QtViewer.clipboard
+    add_to_console_backlog = QtViewer.add_to_console_backlog
+    console_backlog = QtViewer.console_backlog
+    _weakref_if_possible = QtViewer._weakref_if_possible
+    _unwrap_if_weakref = QtViewer._unwrap_if_weakref
+    controls = QtViewer.controls
+    layers = QtViewer.layers
+    layerButtons = QtViewer.layerButtons
+    viewerButtons = QtViewer.viewerButtons
+    layer_to_visual = QtViewer.layer_to_visual
+
+    def __init__(self, viewer: Viewer, canvas: HeadlessCanvas) -> None:
+        self.viewer = viewer
+        self.canvas = canvas.napari_canvas
+        self.show_welcome_screen = False
+        self._console = None
+        self._console_backlog: list[dict[str, Any]] = []
+        self._controls = self._layers = self._layersButtons = self._viewerButtons = None
+        self._dims: QtDims | None = None
+        self._welcome_widget = _NoWelcome()
+
+    @property
+    def dims(self) -> Any:
+        """napari's sliders, which play."""
+        if self._dims is None:
+            self._dims = QtDims(self.viewer.dims)
+        return self._dims
+
+    def devicePixelRatio(self) -> float:
+        """Return how many pixels of the picture one of the canvas is."""
+        return 1.0
+
+    def keyPressEvent(self, event: Any) -> None:
+        """Leave a key that a dock widget did not want."""
+        event.ignore()
+
+    def keyReleaseEvent(self, event: Any) -> None:
+        """Leave a key that a dock widget did not want."""
+        event.ignore()
+
+    def set_welcome_tips(self, tips: object) -> None:
+        """There is no welcome screen."""
+
+    def close(self) -> None:
+        """Stop what plays."""
+        if self._dims is not None:
+            self._dims.stop()

@@ -1,0 +1,126 @@
+"""ScriptHost: the viewers that a script makes, before the clients of one server."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from napari import Viewer
+from napari.utils.notifications import Notification, notification_manager
+
+from napari_cuda.server.app import Server
+from napari_cuda.server.render.napari_adapter import HeadlessCanvas
+from napari_cuda.server.render.napari_model import slice_in_background
+from napari_cuda.server.render.qt_wait import QtWait
+from napari_cuda.server.render.stage import Stage
+
+log = logging.getLogger(__name__)
+
+
+class ScriptHost:
+    """Owner: main (render) thread; `stop` from any.
+
+    The server shows an empty scene until the script's first viewer, and the newest one, or the one that it brought to
+    the front, from then on.
+    """
+
+    def __init__(self, server: Server) -> None:
+        """`server` must have been started."""
+        self._server = server
+        self._empty = server.stage
+        self._stages: dict[Viewer, Stage] = {}
+        """Newest last."""
+        self._left: list[Stage] = []
+        """Of viewers that were closed, perhaps by what their own canvas called: closed when that has returned."""
+        self._over = threading.Event()
+        self._running = False
+        self._raise_after: BaseException | None = None
+        self._idle = QtWait()
+        slice_in_background(on=False)
+
+    # --- what the script's windows ask --------------------------------------------------
+
+    def enter(self, viewer: Viewer) -> HeadlessCanvas:
+        """A viewer was made: show it, and return its canvas."""
+        stage = self._stages[viewer] = self._server.add(viewer)
+        self._server.turn_to(stage)
+        return stage.canvas
+
+    def to_front(self, viewer: Viewer) -> None:
+        """Show a viewer that was made before."""
+        stage = self._stages.pop(viewer)
+        self._stages[viewer] = stage
+        self._server.turn_to(stage)
+
+    def leave(self, viewer: Viewer) -> None:
+        """A viewer was closed: show the one before; with the last one the loop ends."""
+        self._left.append(self._stages.pop(viewer))
+        self._server.turn_to(next(reversed(self._stages.values()), self._empty))
+        if not self._stages:
+            self._over.set()
+        self._server.post(self._close_left)
+
+    def run(self, *, force: bool = False, max_loop_level: int = 1) -> None:
+        """Serve until all viewers are closed, or the process is to end: napari's event loop."""
+        if not self._stages and not force:
+            warnings.warn("Refusing to run a QApplication with no topLevelWidgets.", stacklevel=3)
+            return
+        if self._running:
+            warnings.warn(
+                "A QApplication is already running with 1 event loop; on a server there is no other.", stacklevel=3
+            )
+            return
+        self._over.clear()
+        self._running = True
+        try:
+            slice_in_background(on=True)
+            with notification_manager:
+                self._server.run(self._over, self._idle)
+        finally:
+            slice_in_background(on=False)
+            self._running = False
+        if self._raise_after is not None:
+            raise self._raise_after
+
+    def notify(self, notification: Notification) -> None:
+        """Tell all clients what napari, the script or a plugin tells the user."""
+        self._server.notify(str(notification.severity), notification.message)
+
+    # --- its end --------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """The script has ended: free its viewers."""
+        self._left += self._stages.values()
+        self._stages.clear()
+        self._server.turn_to(self._empty)
+        self._close_left()
+
+    def _close_left(self) -> None:
+        left, self._left = self._left, []
+        for stage in left:
+            stage.canvas.close()
+
+    @contextmanager
+    def ended_by_signals(self) -> Iterator[Callable[[], None]]:
+        """Have an interrupt or SIGTERM end the script as Python's own would; gives what does so from any thread."""
+
+        def on_signal(number: int, _frame: FrameType | None) -> None:
+            ending: BaseException = KeyboardInterrupt() if number == signal.SIGINT else SystemExit(0)
+            if not self._running:
+                raise ending
+            # Not out of the middle of a turn: the loop ends, and the script's `napari.run()` raises.
+            self._raise_after = ending
+            self._over.set()
+            self._server.wake()
+
+        before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield lambda: signal.raise_signal(signal.SIGTERM)
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
