@@ -93,15 +93,16 @@ class LayeredCanvas(VispyCanvas):
             self._setup_single_view()
         self._reorder_layers()
         self._update_viewer_overlays()
+        # Before layers get new overlays, as in napari: what is there then moves with its layer by half a pixel.
+        if self._needs_world_units_update:
+            self._needs_world_units_update = False
+            self._update_world_units()
         dressed, self._layers_to_dress = self._layers_to_dress, frozenset()
         # In a grid the place of each depends on those before it.
         for layer in self.viewer.layers:
             if layer in dressed or gridded or self._gridded:
                 super()._update_layer_overlays(layer)
         self._on_interactive()
-        if self._needs_world_units_update:
-            self._needs_world_units_update = False
-            self._update_world_units()
         if gridded or self._gridded or self._new_levels:
             self.on_draw()  # cameras of a new grid, the level of a new pyramid: before it is drawn
         self._gridded, self._new_levels = gridded, False

@@ -67,7 +67,7 @@ def test_a_script_that_does_not_run_napari_ends_and_says_so(tmp_path: Path, end:
         assert ended(server) == status
         if status == 1:
             trace = server.log().splitlines()
-            assert trace[-1] == "ValueError: no cells"
+            assert "ValueError: no cells" in trace
             assert not [line for line in trace if "napari_cuda" in line and line.lstrip().startswith("File")]
 
 
@@ -121,8 +121,9 @@ def test_viewers_of_one_script_are_shown_in_turn(tmp_path: Path, connect: Connec
         press("j")
         press("i")
         wait_for(viewer, lambda: len(told) == 2)
-        assert told[0].endswith("what is bound to J failed: ZeroDivisionError: division by zero")
-        assert told[1] == "three cells"
+        told.sort()
+        assert told[0] == "three cells"
+        assert told[1].endswith("what is bound to J failed: ZeroDivisionError: division by zero")
         of_b = viewer.screenshot()
         press("g")
         wait_for(viewer, lambda: shows("of a"))
