@@ -191,6 +191,12 @@ class Session:
 
     def settle(self) -> None:
         """Go on until the newest is on screen; one keyframe since the last failure must do."""
+        for _ in range(500):  # what was lost before is noticed when its turn comes
+            if not self.pipeline._intake.waiting:
+                break
+            self.happened.wait(0.02)
+            self.happened.clear()
+            self.draw()
         keyframes, failures = 0, self.failures
         for _ in range(50):
             self.happened.clear()
