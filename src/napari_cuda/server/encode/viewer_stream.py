@@ -94,9 +94,9 @@ class ViewerStream:
             return self._window.room > int(self._fresh)
 
     def took_newest(self) -> bool:
-        """Return True if the newest frame was sent, or is being encoded: another does not replace it."""
+        """Return True if the newest frame was sent, is being encoded, or says nothing new."""
         with self._changed:
-            return not self._fresh
+            return not self._fresh or (self._window.room > 0 and self._planned_job() is None)
 
     @property
     def round_trip_s(self) -> float:
@@ -169,16 +169,19 @@ class ViewerStream:
             self._encoder.close()
 
     def _next_job(self) -> Job | None:
+        job = self._planned_job()
+        too_early = job is Job.KEYFRAME and time.monotonic() < self._keyframe_from_s
+        return None if too_early else job
+
+    def _planned_job(self) -> Job | None:
         window, frame = self._window, self._newest
-        job = self._plan.next(
+        return self._plan.next(
             frame,
             room=window.room > 0,
             empty=window.empty,
             part_room=window.parts_in_flight < self._still_pace.allowed,
             refine=frame is not None and self._still_pace.refines(self._rate.link_rate, math.prod(frame.picture_size)),
         )
-        too_early = job is Job.KEYFRAME and time.monotonic() < self._keyframe_from_s
-        return None if too_early else job
 
     def _send(self, job: Job, frame: RenderedFrame) -> None:
         began_s = time.monotonic()

@@ -92,6 +92,23 @@ def test_a_stream_that_is_not_acknowledged_stops_at_its_window(watched: Watched)
     assert watched.next().seq == sent[-1] + 1
 
 
+def test_a_frame_that_says_nothing_new_waits_for_nobody(watched: Watched) -> None:
+    """It is drawn anew, or handed out again, with nothing changed: whoever waits until it was taken would for ever."""
+    again = frame(50)
+    watched.stream.offer(again)
+    sent = watched.next()
+    watched.stream.offer(again)
+    assert watched.stream.took_newest()
+    other = frame(60)
+    watched.stream.offer(other)
+    sent = watched.next()
+    watched.stream.offer(frame(70))  # the window has no room for it before the first two are acknowledged
+    assert not watched.stream.took_newest()
+    watched.stream.ack(m.PixelAck(sent.seq))
+    assert watched.next().seq == sent.seq + 1
+    assert watched.stream.took_newest()
+
+
 @pytest.mark.parametrize("watched", [False, True], indirect=True, ids=["a window", "no window"])
 def test_a_viewer_gets_the_overlays_that_it_does_not_draw(watched: Watched) -> None:
     plain, burnt = frame(50), frame(90)
