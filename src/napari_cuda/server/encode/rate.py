@@ -19,6 +19,8 @@ _LONGEST_JITTER_S = 0.04
 """So much later than at best may pictures usually be for it to count as jitter."""
 _STALL_S = 0.12
 """A picture this late is no jitter: the link stands still, or became a slow one."""
+_MOST_LATENESS = 3.0
+"""Late acks, less half of the others: fewer are a machine that was busy with something else for a moment."""
 _PERIOD_S = 0.1
 """The rate is raised once in so long, or once in a round trip if that is longer: what it does must be seen first."""
 _FIRST_RISE, _LARGEST_RISE = 0.04, 0.25
@@ -81,6 +83,7 @@ class RateController:
         """What the link carried when pictures last waited on it, in bit/s."""
         self._rise = _FIRST_RISE
         self._raised_s = -math.inf
+        self._lateness = 0.0
 
     # --- what happens -------------------------------------------------------------------
 
@@ -169,7 +172,9 @@ class RateController:
         wait_s, carried = self._link.wait_s, self._link.rate_per_s
         if wait_s <= _LONGEST_WAIT_S:
             wait_s = self._link.standing_s
-        if carried is None and (wait_s > _LONGEST_WAIT_S or self._link.late_s > _STALL_S):
+        blind = carried is None and (wait_s > _LONGEST_WAIT_S or self._link.late_s > _STALL_S)
+        self._lateness = self._lateness + 1.0 if blind else max(self._lateness - 0.5, 0.0)
+        if blind and self._lateness >= _MOST_LATENESS:
             self._fall_blindly(now_s)
         elif wait_s > _TOLERATED_WAIT_S:
             if carried is not None:
@@ -183,7 +188,7 @@ class RateController:
             self._raise(now_s)
 
     def _fall_blindly(self, now_s: float) -> None:
-        """Halve the rate, once in a round trip: the link carries less, or stands still, and nothing tells how much."""
+        """Halve the rate, once in a round trip: the link carries less, and nothing tells how much."""
         if now_s - self._raised_s >= max(_PERIOD_S, self._round_trip.seconds):
             self.bit_rate = max(0.5 * self.bit_rate, LEAST_BIT_RATE)
             self._rise = _LARGEST_RISE  # if it only stood still

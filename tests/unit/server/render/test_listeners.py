@@ -13,7 +13,12 @@ from napari.layers.points import _points_mouse_bindings
 
 from napari_cuda.server.render.listeners import Listeners, is_own, own_keys
 
-own_keys()
+
+@pytest.fixture(autouse=True)
+def napari_has_bound_its_keys() -> None:
+    """What other tests of this process had napari bind is napari's own too."""
+    own_keys.cache_clear()
+    own_keys()
 
 
 def callback(*_arguments: Any) -> None:
