@@ -19,6 +19,8 @@ _LONGEST_JITTER_S = 0.04
 """So much later than at best may pictures usually be for it to count as jitter."""
 _STALL_S = 0.12
 """A picture this late is no jitter: the link stands still, or became a slow one."""
+_FAR_S = 0.03
+"""A round trip; what is late on a shorter way waits for a busy machine more often than for a link."""
 _MOST_LATENESS = 3.0
 """Late acks, less half of the others: fewer are a machine that was busy with something else for a moment."""
 _PERIOD_S = 0.1
@@ -172,7 +174,8 @@ class RateController:
         wait_s, carried = self._link.wait_s, self._link.rate_per_s
         if wait_s <= _LONGEST_WAIT_S:
             wait_s = self._link.standing_s
-        blind = carried is None and (wait_s > _LONGEST_WAIT_S or self._link.late_s > _STALL_S)
+        late = wait_s > _LONGEST_WAIT_S or self._link.late_s > _STALL_S
+        blind = late and carried is None and self._round_trip.seconds >= _FAR_S
         self._lateness = self._lateness + 1.0 if blind else max(self._lateness - 0.5, 0.0)
         if blind and self._lateness >= _MOST_LATENESS:
             self._fall_blindly(now_s)
