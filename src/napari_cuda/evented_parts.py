@@ -29,8 +29,11 @@ def watch_parts(root: object, rows: Iterable[Property], on_change: Callable[[Pro
 def _watch(part: Any, fields: dict[str, Property], on_change: Callable[[Property], object]) -> None:
     def changed(event: Any = None) -> None:
         name = event.signal.name if hasattr(event, "signal") else getattr(event, "type", "")
-        row = fields.get("") or fields.get(name)
-        if row is not None:
+        if not isinstance(name, str):  # a model of napari's that was updated as a whole says so only
+            changed_rows = list(fields.values())
+        else:
+            changed_rows = [row for row in (fields.get("") or fields.get(name),) if row is not None]
+        for row in changed_rows:
             on_change(row)
 
     part.events.connect(changed)

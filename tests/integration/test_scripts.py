@@ -167,6 +167,44 @@ def test_processes_and_threads_of_a_script_do_as_under_python(tmp_path: Path, co
         wait_for(viewer, lambda: [layer.name for layer in viewer.layers] == ["8", "10"])
 
 
+WINDOW = """
+import napari
+import numpy as np
+from napari.utils import progress
+from qtpy.QtWidgets import QLabel
+viewer = napari.Viewer()
+viewer.add_image(np.eye(20))
+label = QLabel("hello")
+viewer.window.add_dock_widget(label, name="greeting", area="bottom")
+assert viewer.window.dock_widgets["greeting"] is label
+whole = viewer.screenshot(canvas_only=False, flash=False)
+assert whole.std() > 1 and whole.shape[0] > viewer.screenshot(flash=False).shape[0]
+viewer.window._status_bar._toggle_activity_dock(True)
+assert list(progress(range(3))) == [0, 1, 2]
+viewer.window.plugins_menu.addAction("mine")
+assert viewer.window._qt_viewer.layerButtons and viewer.window._qt_viewer.controls and viewer.window._qt_viewer.layers
+viewer.window.resize(300, 200)
+assert viewer.screenshot(flash=False).shape == (200, 300, 4)
+viewer.update_console({"a": 1})
+viewer.window.remove_dock_widget("all")
+viewer.close()
+assert napari.current_viewer() is None
+napari.run()
+try:
+    viewer.window.show()
+except RuntimeError:
+    print("as in napari")
+"""
+
+
+@pytest.mark.slow
+def test_a_script_s_window_has_what_napari_s_has(tmp_path: Path) -> None:
+    (tmp_path / "window.py").write_text(WINDOW)
+    with run_script(tmp_path / "window.py") as server:
+        assert ended(server) == 0, server.log()
+        assert "as in napari" in server.log()
+
+
 def test_an_interrupt_ends_a_script_in_order(tmp_path: Path, connect: Connect) -> None:
     text = (
         WAITING.replace("while not", "while False and not")

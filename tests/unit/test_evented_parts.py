@@ -53,3 +53,10 @@ def test_a_value_that_stays_is_not_told() -> None:
     layer.bounding_box.visible = layer.bounding_box.visible
     layer.plane.thickness = layer.plane.thickness
     assert told == []
+
+
+def test_a_part_that_is_set_as_a_whole_tells_all_its_rows() -> None:
+    """napari's event of that has the model itself where a field's name would be."""
+    layer, told = watched("points")
+    layer.text = {"string": "cell", "size": 20}
+    assert {name for name in layer_properties("points") if name.startswith("text.")} <= set(told)

@@ -10,14 +10,17 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from types import SimpleNamespace
 from typing import Any, Protocol
 
 import napari
 import napari.window
 from napari import _event_loop
 from napari._qt import qt_event_loop
+from napari._qt._qapp_model.qactions import add_dummy_actions, init_qactions
 from napari._qt.dialogs.qt_activity_dialog import QtActivityDialog
 from napari._qt.dialogs.qt_notification import NapariQtNotification
+from napari._qt.layer_controls import QtLayerControlsContainer
 from napari._qt.qt_event_loop import get_qapp
 from napari._qt.qt_main_window import TaskStatusManager, Window, _QtMainWindow
 from napari._qt.qt_viewer import QtViewer
@@ -33,6 +36,8 @@ from napari_cuda.server.render.napari_adapter import HeadlessCanvas, application
 
 PRIVATE_NAMES = (
     "napari._event_loop.run",
+    "napari._qt._qapp_model.qactions.add_dummy_actions",
+    "napari._qt._qapp_model.qactions.init_qactions",
     "napari._qt.dialogs.qt_activity_dialog.QtActivityDialog",
     "napari._qt.dialogs.qt_notification.NapariQtNotification.show_notification",
     "napari._qt.qt_event_loop.get_qapp",
@@ -47,7 +52,10 @@ PRIVATE_NAMES = (
     "napari._qt.qt_viewer.QtViewer.add_to_console_backlog",
     "napari._qt.qt_viewer.QtViewer.clipboard",
     "napari._qt.qt_viewer.QtViewer.console_backlog",
-    "napari._qt.qt_viewer.QtViewer.controls",
+    "napari._qt.layer_controls.QtLayerControlsContainer._add",
+    "napari._qt.qt_viewer.QtViewer.dockConsole",
+    "napari._qt.qt_viewer.QtViewer.dockLayerControls",
+    "napari._qt.qt_viewer.QtViewer.dockLayerList",
     "napari._qt.qt_viewer.QtViewer.export_figure",
     "napari._qt.qt_viewer.QtViewer.export_rois",
     "napari._qt.qt_viewer.QtViewer.layerButtons",
@@ -58,6 +66,7 @@ PRIVATE_NAMES = (
     "napari._qt.widgets.qt_dims.QtDims",
     "napari._qt.widgets.qt_viewer_status_bar.ViewerStatusBar",
     "viewer._layer_slicer.wait_until_idle",
+    "viewer.layers._ctx",
 )
 """Every private name of napari used here, as in `napari_adapter.py`. Checked by the contract test."""
 
@@ -125,9 +134,11 @@ class ScriptWindow(Window):
         self._task_status_manager = TaskStatusManager()
         canvas = host.enter(viewer)
         self._qt_window = OffscreenWindow(CanvasView(viewer, canvas), self)
+        init_qactions()  # once in a process: what napari's actions, and magicgui's functions, are given
 
     def __getattr__(self, name: str) -> Any:
         if name.endswith("_menu") and "main_menu" not in self.__dict__ and "_qt_window" in self.__dict__:
+            add_dummy_actions(self._qt_viewer.viewer.layers._ctx)
             self._add_menus()  # hardly any script asks for them
             return getattr(self, name)
         raise AttributeError(f"a window on a server has no {name!r}")
@@ -209,9 +220,12 @@ class OffscreenWindow(QMainWindow):
         self._picture: QImage | None = None
         self._place = _CanvasPlace(QSize(width, height), lambda: self._picture)
         self.setCentralWidget(self._place)
+        self._toggle_menubar_visibility = False
         self._activity_dialog = QtActivityDialog(self._place)
         self._activity_dialog.hide()
-        self.setStatusBar(ViewerStatusBar(self))
+        status_bar = ViewerStatusBar(self)
+        self.setStatusBar(status_bar)
+        self.resize(width, height + status_bar.sizeHint().height())
         _QtMainWindow._instances.append(self)
 
     def to_front(self) -> None:
@@ -288,10 +302,12 @@ class CanvasView:
     console_backlog = QtViewer.console_backlog
     _weakref_if_possible = QtViewer._weakref_if_possible
     _unwrap_if_weakref = QtViewer._unwrap_if_weakref
-    controls = QtViewer.controls
     layers = QtViewer.layers
     layerButtons = QtViewer.layerButtons
     viewerButtons = QtViewer.viewerButtons
+    dockConsole = QtViewer.dockConsole
+    dockLayerControls = QtViewer.dockLayerControls
+    dockLayerList = QtViewer.dockLayerList
     layer_to_visual = QtViewer.layer_to_visual
 
     def __init__(self, viewer: Viewer, canvas: HeadlessCanvas) -> None:
@@ -300,9 +316,20 @@ class CanvasView:
         self.show_welcome_screen = False
         self._console = None
         self._console_backlog: list[dict[str, Any]] = []
-        self._controls = self._layers = self._layersButtons = self._viewerButtons = None
+        self._controls: Any = None
+        self._layers = self._layersButtons = self._viewerButtons = None
+        self._dockConsole = self._dockLayerControls = self._dockLayerList = None
         self._dims: QtDims | None = None
         self._welcome_widget = _NoWelcome()
+
+    @property
+    def controls(self) -> Any:
+        """napari's layer controls."""
+        if self._controls is None:
+            self._controls = QtLayerControlsContainer(self.viewer)
+            for layer in self.viewer.layers:  # in a window they are there before any layer
+                self._controls._add(SimpleNamespace(value=layer))
+        return self._controls
 
     @property
     def dims(self) -> Any:
@@ -310,6 +337,9 @@ class CanvasView:
         if self._dims is None:
             self._dims = QtDims(self.viewer.dims)
         return self._dims
+
+    def _ensure_connect(self) -> None:
+        """There is no console to connect."""
 
     def devicePixelRatio(self) -> float:
         """Return how many pixels of the picture one of the canvas is."""
