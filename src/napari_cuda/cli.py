@@ -69,6 +69,17 @@ def _log(level: str | None = None, *, own: bool = False) -> None:
     logging.getLogger("py.warnings").setLevel("WARNING" if chosen == "DEBUG" else "ERROR")
 
 
+# What `serve` and `run` are both told.
+Host = Annotated[str, typer.Option(help="Address to listen on; anything but loopback needs TLS.")]
+Port = Annotated[int, typer.Option(help="Port; 0 takes any free one.")]
+CanvasSize = Annotated[str, typer.Option(help="Canvas size until a window connects, WIDTHxHEIGHT.")]
+Tls = Annotated[
+    tuple[Path, Path] | None, typer.Option(metavar="CERT KEY", help="TLS certificate and private key (PEM).")
+]
+Announce = Annotated[str | None, typer.Option(help="'json': print url, token, view_token, pid and port as one line.")]
+Owned = Annotated[bool, typer.Option("--end-with-stdin", hidden=True, help="End when standard input closes.")]
+
+
 @app.callback(invoke_without_command=True)
 def main(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
     """Options before the command."""
@@ -83,8 +94,8 @@ def serve(  # noqa: PLR0913 -- one parameter for each option
         list[str] | None,
         typer.Argument(help="Files, folders or stores to open; sample:NAME for one of napari's samples. None: empty."),
     ] = None,
-    host: Annotated[str, typer.Option(help="Address to listen on; anything but loopback needs TLS.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port; 0 takes any free one.")] = 8765,
+    host: Host = "127.0.0.1",
+    port: Port = 8765,
     root: Annotated[
         list[Path] | None, typer.Option(help="Serve only files below this folder (may be given several times).")
     ] = None,
@@ -92,7 +103,7 @@ def serve(  # noqa: PLR0913 -- one parameter for each option
         list[str] | None,
         typer.Option(help="Let clients open what is below this address (several times: several); else only DATA."),
     ] = None,
-    size: Annotated[str, typer.Option(help="Canvas size until a window connects, WIDTHxHEIGHT.")] = "1280x720",
+    size: CanvasSize = "1280x720",
     fps: Annotated[float, typer.Option(help="Most frames per second.")] = 60.0,
     bit_rate: Annotated[
         float, typer.Option(help="Most Mbit/s for each viewer; on a link that carries less, less.")
@@ -100,15 +111,9 @@ def serve(  # noqa: PLR0913 -- one parameter for each option
     scheduler: Annotated[
         str | None, typer.Option(help="Have lazy dask arrays computed by this scheduler: tcp://HOST:8786.")
     ] = None,
-    tls: Annotated[
-        tuple[Path, Path] | None, typer.Option(metavar="CERT KEY", help="TLS certificate and private key (PEM).")
-    ] = None,
-    announce: Annotated[
-        str | None, typer.Option(help="'json': print url, token, view_token, pid and port as one line.")
-    ] = None,
-    owned: Annotated[
-        bool, typer.Option("--end-with-stdin", hidden=True, help="End when standard input closes.")
-    ] = False,
+    tls: Tls = None,
+    announce: Announce = None,
+    owned: Owned = False,
 ) -> None:
     """Render data here, without a display, and stream it to napari windows elsewhere.
 
@@ -146,21 +151,15 @@ def serve(  # noqa: PLR0913 -- one parameter for each option
 def run(  # noqa: PLR0913 -- one parameter for each option
     script: Annotated[Path, typer.Argument(help="A napari script.")],
     arguments: Annotated[list[str] | None, typer.Argument(metavar="[ARGS]...", help="Its own arguments.")] = None,
-    host: Annotated[str, typer.Option(help="Address to listen on; anything but loopback needs TLS.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port; 0 takes any free one.")] = 8765,
+    host: Host = "127.0.0.1",
+    port: Port = 8765,
     root: Annotated[
         list[Path] | None, typer.Option(help="Serve clients only files below this folder (may be given several times).")
     ] = None,
-    size: Annotated[str, typer.Option(help="Canvas size until a window connects, WIDTHxHEIGHT.")] = "1280x720",
-    tls: Annotated[
-        tuple[Path, Path] | None, typer.Option(metavar="CERT KEY", help="TLS certificate and private key (PEM).")
-    ] = None,
-    announce: Annotated[
-        str | None, typer.Option(help="'json': print url, token, view_token, pid and port as one line.")
-    ] = None,
-    owned: Annotated[
-        bool, typer.Option("--end-with-stdin", hidden=True, help="End when standard input closes.")
-    ] = False,
+    size: CanvasSize = "1280x720",
+    tls: Tls = None,
+    announce: Announce = None,
+    owned: Owned = False,
 ) -> None:
     """Run a napari script here, unchanged and without a display, and stream its viewer to napari windows elsewhere.
 

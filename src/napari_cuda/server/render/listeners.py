@@ -79,8 +79,9 @@ class Listeners:
     def wanted(self, layer_id: Callable[[Layer], str]) -> m.InputWanted:
         """Return what is listened to now."""
         viewer = self._viewer
-        keys = {"": _keys_of(viewer, key_bindings.USER_KEYMAP)}
-        keys |= {layer_id(layer): _keys_of(layer) for layer in viewer.layers}
+        of_class = functools.cache(_keys_of_class)  # of hundreds of layers there are seven kinds
+        keys = {"": _keys_of(viewer, of_class, key_bindings.USER_KEYMAP)}
+        keys |= {layer_id(layer): _keys_of(layer, of_class) for layer in viewer.layers}
         pointer = [kind for kind in KINDS if self._is_heard(kind)]
         return m.InputWanted({owner: names for owner, names in keys.items() if names}, pointer)
 
@@ -90,7 +91,7 @@ class Listeners:
         providers = [self._viewer] if active is None else [active, self._viewer]
         keymaps: list[tuple[Keymap, Keymap]] = [(key_bindings.USER_KEYMAP, {})]
         for provider in providers:
-            keymaps += [(provider.keymap, {}), *_class_keymaps(provider)]
+            keymaps += [(provider.keymap, {}), *_class_keymaps(type(provider))]
         for keymap, own in keymaps:  # in napari's order: the first that has it
             if key in _names(keymap):
                 return key in _names(_of_user(keymap, own))
@@ -117,17 +118,19 @@ class Listeners:
         return any(not is_own(callback) for provider in providers for callback in getattr(provider, KINDS[kind]))
 
 
-def _keys_of(provider: KeymapProvider, *more: Keymap) -> list[str]:
+def _keys_of(provider: KeymapProvider, of_class: Callable[[type], frozenset[str]], *more: Keymap) -> list[str]:
     """Return the keys that are bound to an object, or to its classes, by others than napari."""
     names = {name for keymap in (provider.keymap, *more) for name in _names(keymap)}
-    for keymap, own in _class_keymaps(provider):
-        names |= set(_names(_of_user(keymap, own)))
-    return sorted(names)
+    return sorted(names | of_class(type(provider)))
 
 
-def _class_keymaps(provider: KeymapProvider) -> list[tuple[Keymap, Keymap]]:
-    """Return the keymaps of an object's classes, each with what napari itself has bound in it."""
-    classes = [known for known in type(provider).__mro__ if "class_keymap" in vars(known)]
+def _keys_of_class(kind: type) -> frozenset[str]:
+    return frozenset(name for keymap, own in _class_keymaps(kind) for name in _names(_of_user(keymap, own)))
+
+
+def _class_keymaps(kind: type) -> list[tuple[Keymap, Keymap]]:
+    """Return the keymaps of a class and its bases, each with what napari itself has bound in it."""
+    classes = [known for known in kind.__mro__ if "class_keymap" in vars(known)]
     return [(vars(known)["class_keymap"], own_keys().get(known, {})) for known in classes]
 
 
