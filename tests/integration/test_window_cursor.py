@@ -152,14 +152,8 @@ def test_the_mouse_of_a_far_window(window: StreamedViewer, other: RemoteViewer, 
             with heart:
                 sweep(window, other, path(rng, MOVES))
             values += compare_at_rest(window, other, stock, path(rng, RESTS))
-    # Garbage of the whole process may be collected in between, once: the best of three rounds counts.
-    held_s = [heart.longest_s]
-    while held_s[-1] >= STALL_S and len(held_s) < 3:
-        with Heartbeat() as again:
-            sweep(window, other, path(rng, MOVES))
-        held_s.append(again.longest_s)
-    print(f"the window was held up for at most {[round(1e3 * longest_s) for longest_s in held_s]} ms")
-    assert held_s[-1] < STALL_S
+    print(f"the window was held up for {1e3 * heart.longest_s:.0f} ms at most")
+    assert heart.longest_s < STALL_S
     assert bar.elsewhere == []
     assert bar.said > len(LAYERS) * 2 * MOVES / 2, "the status bar hardly said anything"
     assert values > len(LAYERS) * RESTS / 2, "hardly any place has a value: this test compares nothing"
