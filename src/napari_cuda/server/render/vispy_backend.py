@@ -304,7 +304,8 @@ class CanvasBackend(BaseCanvasBackend):
         rgba = self.grab()
         height, width = rgba.shape[:2]
         # A copy: Qt only looks at the bytes.
-        return QImage(QImage(rgba.tobytes(), width, height, 4 * width, QImage.Format.Format_RGBA8888).copy())
+        picture: QImage = QImage(rgba.tobytes(), width, height, 4 * width, QImage.Format.Format_RGBA8888).copy()
+        return picture
 
     def deleteLater(self) -> None:
         """Say good-bye at once: there is no widget to delete."""
