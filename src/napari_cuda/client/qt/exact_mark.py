@@ -30,6 +30,7 @@ class ExactMark:
             menus.setCornerWidget(self._label)
         elif bar is not None:
             bar.addPermanentWidget(self._label)
+        self._label.show()  # the window is on screen already, which shows no child that comes later
 
     def show(self, exact: bool) -> None:
         """Show the mark, or take it away."""

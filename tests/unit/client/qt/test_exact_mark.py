@@ -17,11 +17,18 @@ def application() -> Iterator[QApplication]:
 
 def test_the_mark_comes_and_goes_and_keeps_its_place() -> None:
     window = QMainWindow()
+    window.menuBar().addMenu("Help")
+    window.resize(400, 200)
+    window.show()
+    QApplication.processEvents()
     mark = ExactMark(window)
+    QApplication.processEvents()
     label = window.findChild(QLabel, "exact mark")
     assert label is not None
     assert window.menuBar().cornerWidget() is label
     assert "pixel for pixel" in label.toolTip()
+    assert label.isVisible()
+    assert window.menuBar().rect().contains(label.geometry())
     widths = set()
     for exact in (False, True, True, False):
         mark.show(exact)
@@ -29,3 +36,4 @@ def test_the_mark_comes_and_goes_and_keeps_its_place() -> None:
         widths.add((label.minimumWidth(), label.maximumWidth()))
     assert len(widths) == 1
     assert label.fontMetrics().horizontalAdvance("exact") < widths.pop()[0]
+    window.close()
