@@ -15,7 +15,7 @@ from OpenGL import GL
 from qtpy.QtCore import QEventLoop
 from qtpy.QtWidgets import QApplication
 
-from napari_cuda.client.control.placement import Placement, Rect
+from napari_cuda.client.control.placement import OwnCanvas, Placement, Rect
 from napari_cuda.client.playout.frame import SubmittedFrame
 from napari_cuda.client.playout.lease import FrameLease
 from napari_cuda.client.playout.picture import ColorSpec, ExactPicture, YuvPicture
@@ -83,9 +83,9 @@ class Window:
         self.destination: Rect | None = None
         self.painted = 0
         self.drawn = 0
-        self.sizes: list[tuple[int, int]] = []
+        self.canvases: list[OwnCanvas] = []
         self.adapter = CanvasAdapter(
-            self.viewer, self.paint, on_drawn=self.count_drawn, on_resized=lambda size: self.sizes.append(size)
+            self.viewer, self.paint, on_drawn=self.count_drawn, on_resized=self.canvases.append
         )
 
     def paint(self, viewport_px: tuple[int, int, int, int]) -> None:

@@ -13,6 +13,7 @@ from qtpy.QtGui import QMouseEvent, QWheelEvent
 from qtpy.QtWidgets import QApplication
 
 from gl_window import Window, exact_frame, open_viewer, process_until
+from napari_cuda.client.control.placement import OwnCanvas
 from napari_cuda.client.qt.napari_adapter import CanvasAdapter
 from napari_cuda.client.qt.null_visuals import NullVispyLayer, register_null_visuals
 from napari_cuda.edge_on import survive_edge_on
@@ -185,17 +186,18 @@ def test_drawn_is_told_after_each_shown_frame_and_not_otherwise(window: Window) 
     assert window.drawn == drawn + 5
 
 
-def test_resizing_is_told_in_framebuffer_pixels(window: Window) -> None:
+def test_resizing_is_told(window: Window) -> None:
     qt_window = window.viewer.window._qt_window
     size = qt_window.size()
-    before = len(window.sizes)
+    before = len(window.canvases)
 
     qt_window.resize(size.width() - 61, size.height() - 33)
-    assert process_until(lambda: len(window.sizes) > before)
+    assert process_until(lambda: len(window.canvases) > before)
     window.settle()
 
     canvas = native_canvas(window)
-    assert window.sizes[-1] == window.adapter.canvas_size_px == (canvas.width(), canvas.height())
+    assert window.canvases[-1] == OwnCanvas((canvas.width(), canvas.height()), 1.0)
+    assert window.adapter.canvas_size_px == (canvas.width(), canvas.height())
     picture = noise(window, seed=3)
     assert np.array_equal(window.show(exact_frame(picture)), picture)
 

@@ -14,6 +14,7 @@ import napari
 from qtpy.QtGui import QAction, QKeySequence
 from qtpy.QtWidgets import QMenu
 
+from napari_cuda.client.control.placement import OwnCanvas
 from napari_cuda.client.playout.frame import SubmittedFrame
 from napari_cuda.client.qt.gl_renderer import GLRenderer, Place, letterboxed
 from napari_cuda.client.qt.napari_adapter import CanvasAdapter, main_window
@@ -54,7 +55,7 @@ class PresenterFacade:
         renderer: GLRenderer,
         *,
         hud_text: Callable[[], str],
-        on_resized: Callable[[tuple[int, int]], object],
+        on_resized: Callable[[OwnCanvas], object],
     ) -> None:
         self._renderer = renderer
         self._stream: PictureStream | None = None

@@ -65,7 +65,7 @@ class CanvasAdapter:
     Owner: GUI thread. `paint(viewport)` is called in every draw with the canvas's context
     current: viewport is (x, y, width, height) in framebuffer pixels. `on_drawn()` is called
     after a picture with the video has reached the screen (the window's buffers were swapped),
-    `on_resized((width, height))` with the new canvas size in framebuffer pixels, `on_context_lost()`
+    `on_resized(canvas)` with the canvas as it is now, `on_context_lost()`
     before the canvas's context goes (it is current then), to free what was made in it.
     """
 
@@ -75,7 +75,7 @@ class CanvasAdapter:
         paint: Callable[[Viewport], object],
         *,
         on_drawn: Callable[[], object] | None = None,
-        on_resized: Callable[[tuple[int, int]], object] | None = None,
+        on_resized: Callable[[OwnCanvas], object] | None = None,
         on_context_lost: Callable[[], object] | None = None,
     ) -> None:
         self._viewer = viewer
@@ -254,7 +254,7 @@ class CanvasAdapter:
 
     def _resized(self, _event: object) -> None:
         if self._on_resized is not None:
-            self._on_resized(self.canvas_size_px)
+            self._on_resized(self.own_canvas)
 
 
 def _rect_of(view: ViewBox, ratio: float) -> Rect:

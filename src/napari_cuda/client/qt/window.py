@@ -104,7 +104,7 @@ class QtHost:
         loop.metrics.watch("gui_calls", lambda: len(self._calls))
         self.facade.attach(loop, self._place)
         self.facade.set_intent_dispatcher(self._send)
-        self._resized()
+        self._resized(self.facade.adapter.own_canvas)
 
     def post(self, call: Callable[[], None]) -> object:
         """Run `call` on the GUI thread."""
@@ -221,8 +221,8 @@ class QtHost:
         if self._loop is not None:
             self._exact_mark.show(self._loop.state.shown.exact)
 
-    def _resized(self, _size_px: Size = (0, 0)) -> None:
-        self._input.resized(self.facade.adapter.own_canvas)
+    def _resized(self, canvas: OwnCanvas) -> None:
+        self._input.resized(canvas)
 
     def _send_size(self, canvas: OwnCanvas) -> None:
         if self._mirror is not None:
