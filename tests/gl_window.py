@@ -11,8 +11,10 @@ import napari
 import numpy as np
 import numpy.typing as npt
 import pytest
+from napari.qt import get_qapp
 from OpenGL import GL
-from qtpy.QtCore import QEventLoop
+from qtpy.QtCore import QEventLoop, QPointF
+from qtpy.QtGui import QCursor, QEnterEvent
 from qtpy.QtWidgets import QApplication
 
 from napari_cuda.client.control.placement import OwnCanvas, Placement, Rect
@@ -35,6 +37,19 @@ def require_display() -> None:
 def application() -> QApplication:
     """Return the one QApplication of the process."""
     return QApplication.instance() or QApplication(["tests"])
+
+
+def put_pointer_away() -> None:
+    """Have the display's pointer where no window is: over a canvas it enters it, and a brush is seen there."""
+    get_qapp()
+    QCursor.setPos(QApplication.primaryScreen().geometry().bottomRight())
+
+
+def enter_canvas(viewer: napari.Viewer) -> None:
+    """Have the mouse come to the canvas, wherever the display's pointer is."""
+    canvas = viewer.window._qt_viewer.canvas.native
+    corner = QPointF(0, 0)
+    QApplication.sendEvent(canvas, QEnterEvent(corner, corner, canvas.mapToGlobal(corner)))
 
 
 def process_until(done: Callable[[], bool], timeout_s: float = 10.0) -> bool:

@@ -9,14 +9,11 @@ from typing import Any
 import napari
 import numpy as np
 import numpy.typing as npt
-from napari.qt import get_qapp
 from qtpy.QtCore import QPoint
-from qtpy.QtGui import QCursor
 from qtpy.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
     QAbstractSpinBox,
-    QApplication,
     QComboBox,
     QLabel,
     QLineEdit,
@@ -25,7 +22,7 @@ from qtpy.QtWidgets import (
 )
 
 import napari_cuda
-from gl_window import process_until
+from gl_window import process_until, put_pointer_away
 from likeness_scenes import SCENES
 from napari_cuda.client.qt.window import StreamedViewer
 from scene_server import SceneServer
@@ -47,7 +44,7 @@ class Look:
 
 def stock_look(scene: str) -> Look:
     """Open stock napari's window with a scene and return how it looks."""
-    _pointer_away()
+    put_pointer_away()
     viewer = napari.Viewer()
     try:
         SCENES[scene](viewer)
@@ -61,7 +58,7 @@ def stock_look(scene: str) -> Look:
 
 def remote_look(scene: str) -> Look:
     """Serve a scene, connect a window and return how that looks."""
-    _pointer_away()
+    put_pointer_away()
     with SceneServer(scene) as server:
         viewer = napari_cuda.connect(server.connect_url, timeout_s=60)
         try:
@@ -79,12 +76,6 @@ def exact_look(viewer: StreamedViewer) -> None:
     """Wait until the exact picture, and what comes after it (thumbnails), is in the window."""
     viewer.exact_screenshot()
     viewer.pump(0.5)
-
-
-def _pointer_away() -> None:
-    """Have the pointer where no window is: what is under it looks otherwise."""
-    get_qapp()
-    QCursor.setPos(QApplication.primaryScreen().geometry().bottomRight())
 
 
 def _settle_size(viewer: napari.Viewer) -> None:

@@ -12,13 +12,10 @@ from typing import Any
 
 import napari
 import numpy as np
-from napari.qt import get_qapp
-from qtpy.QtGui import QCursor
-from qtpy.QtWidgets import QApplication
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import napari_cuda
-from gl_window import fix_canvas_size, process_until
+from gl_window import fix_canvas_size, process_until, put_pointer_away
 from integration.test_window_tools import send_mouse
 from napari_cuda.client.control.camera import CameraDifference, difference
 from scenes import SCENES
@@ -106,15 +103,9 @@ def remote(url: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     return pictures, facts
 
 
-def pointer_away() -> None:
-    """Have the pointer where no window is: over a canvas the brush would be seen."""
-    get_qapp()
-    QCursor.setPos(QApplication.primaryScreen().geometry().bottomRight())
-
-
 def main(url: str, out: str) -> None:
     """Compare here what only this process can see, and save the rest."""
-    pointer_away()
+    put_pointer_away()
     pictures, facts = remote(url)
     np.savez(out, **pictures, **stock())
     print(json.dumps(facts, default=str), flush=True)

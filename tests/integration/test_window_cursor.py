@@ -13,7 +13,7 @@ from napari.layers import Layer
 from qtpy.QtCore import QTimer
 
 import napari_cuda
-from gl_window import fix_canvas_size, require_display
+from gl_window import enter_canvas, fix_canvas_size, put_pointer_away, require_display
 from integration.conftest import Connect, Network, Serve
 from integration.test_window import pump_until
 from integration.test_window_tools import EVENT_S, send_mouse
@@ -43,12 +43,14 @@ def server(serve_scene: Serve) -> ServerProcess:
 
 @pytest.fixture
 def window(server: ServerProcess, network: Network) -> Iterator[StreamedViewer]:
-    """A window at the end of a long way, its canvas of the scene's size."""
+    """A window at the end of a long way, its canvas of the scene's size, the mouse over it."""
     require_display()
+    put_pointer_away()
     viewer = napari_cuda.connect(network(server, FAR).connect_url, timeout_s=60)
     fix_canvas_size(viewer, CANVAS_PX)
     assert pump_until(viewer, lambda: viewer._session.loop.state.control.known("view")["size"] == [*CANVAS_PX[::-1]])
     viewer.sync(30)
+    enter_canvas(viewer)
     yield viewer
     viewer.close()
 
