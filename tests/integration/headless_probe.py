@@ -12,18 +12,21 @@ import threading
 import time
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from napari.components import ViewerModel
+from napari.layers import Image
 from napari.settings import get_settings
 from qtpy.QtWidgets import QWidget
 from scipy import ndimage
 
-from napari_cuda.server.render import napari_adapter, napari_model, napari_slices, napari_window
+from napari_cuda.server.render import napari_adapter, napari_model, napari_slices, napari_window, resting_uniforms
 from napari_cuda.server.render.detail import LADDER
 from napari_cuda.server.render.egl import EglContext
 from napari_cuda.server.render.napari_adapter import HeadlessCanvas
 from napari_cuda.server.render.napari_model import initialise_napari
+from napari_cuda.server.render.resting_uniforms import with_constants
 from napari_cuda.server.render.volume_level import VolumeBudget
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -286,6 +289,39 @@ def detail(gl: EglContext) -> dict[str, Any]:
     return result
 
 
+def resting(gl: EglContext, scene: str) -> dict[str, Any]:
+    """A gamma that is dragged, with and without uniforms as constants."""
+
+    def drag() -> list[np.ndarray]:
+        stage = Stage(gl, (480, 320))
+        SCENES[scene](stage.viewer)
+        pictures = [stage.settle().copy()]
+        for gamma in (0.5, 0.7, 1.0):
+            for layer in stage.viewer.layers:
+                if isinstance(layer, Image):
+                    layer.gamma = gamma
+            pictures.append(stage.settle().copy())
+        stage.canvas.close()
+        return pictures
+
+    compiled: list[dict[str, float]] = []
+
+    def note(code: str, varying: frozenset[str]) -> tuple[str, dict[str, float]]:
+        made = with_constants(code, varying)
+        compiled.append(made[1])
+        return made
+
+    with patch.object(resting_uniforms, "with_constants", note):
+        pictures = drag()
+    with patch.object(resting_uniforms, "RESTING", {}):
+        plain = drag()
+    return {
+        "same": [bool(np.array_equal(one, other)) for one, other in zip(pictures, plain, strict=True)],
+        "dragged": [not np.array_equal(pictures[0], one) for one in pictures],
+        "compiled": [sorted(constants) for constants in compiled],
+    }
+
+
 def volume_pyramid() -> list[np.ndarray]:
     """Return four levels of blobs in noise, (128, 160, 192) uint8 and halves of it."""
     rng = np.random.default_rng(5)
@@ -442,7 +478,7 @@ def removal(gl: EglContext) -> dict[str, Any]:
 
 PROBES = {
     probe.__name__: probe
-    for probe in (picture, ladder, flat, slicing, giving_up, multiscale, parts, detail, names, removal, leave)
+    for probe in (picture, ladder, flat, slicing, giving_up, multiscale, parts, detail, resting, names, removal, leave)
 }
 
 

@@ -113,6 +113,19 @@ def test_detail_comes_back_bit_identical(tmp_path: Path) -> None:
     assert result["has_volume"]
 
 
+@pytest.mark.parametrize(
+    ("scene", "resting"),
+    [("blending", ["method", "u_enabled", "u_gamma"]), ("mri", ["u_enabled", "u_rgb_mode", "gamma"])],
+)
+def test_uniforms_as_constants_change_no_pixel(scene: str, resting: list[str], tmp_path: Path) -> None:
+    result = _probe(tmp_path, "resting", scene)
+    assert result["dragged"] == [False, True, True, False]
+    assert result["same"] == [True] * 4
+    compiled = [set(constants) for constants in result["compiled"]]
+    assert set(resting) in compiled, "what rests is compiled in"
+    assert set(resting[:-1]) in compiled, "what rests still is, after the gamma was set"
+
+
 def test_what_opengl_holds_goes_with_the_layers_when_there_is_time(tmp_path: Path) -> None:
     held = _probe(tmp_path, "removal")["held"]
     for waits, many, left in held:

@@ -7,15 +7,32 @@ from typing import Any
 
 from vispy.gloo.glir import GlirParser
 
+from napari_cuda.server.render.resting_uniforms import (
+    RestingFragmentShader,
+    RestingGeometryShader,
+    RestingProgram,
+    RestingVertexShader,
+)
+
 
 class DrawingCommands(GlirParser):
     """Owner: render thread.
 
     vispy's own goes through all OpenGL objects before the commands of each visual, looking for those that were
-    deleted: of 500 images, 5000 objects 500 times in a draw. Here it looks when some were.
+    deleted: of 500 images, 5000 objects 500 times in a draw. Here it looks when some were. Uniforms that rest
+    are constants.
     """
 
     _deleted = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._classmap |= {
+            "Program": RestingProgram,
+            "VertexShader": RestingVertexShader,
+            "FragmentShader": RestingFragmentShader,
+            "GeometryShader": RestingGeometryShader,
+        }
 
     def parse(self, commands: Sequence[tuple[Any, ...]]) -> None:
         """Carry out commands, each (what, the object's id, …)."""

@@ -131,6 +131,8 @@ class HeadlessCanvas:
             autoswap=False,
             size=size_px,
         )
+        # It is the whole picture, but while there is a grid, whose views clip: for each pixel nobody has to ask.
+        self._canvas.view.scene.clip_children = False
         self._backend: CanvasBackend = self._canvas.native
         self._backend.grab = self.grab
         self._backend.announce_size()
