@@ -30,12 +30,14 @@ class Next(enum.Enum):
 class FramePacing:
     """Decide between drawing, finishing the resting picture, and waiting.
 
-    Owner: render thread. No change, no frame: `WAIT` without a deadline while idle.
+    Owner: render thread. No change, no frame: `WAIT` without a deadline while idle. As many frames in the long run as
+    the rate says; one may come early, for who draws a moment late, or less than the rate, has that to spare. (Each
+    frame's time after the one before would keep, for good, what a draw was once late behind the hand's events.)
     """
 
     def __init__(self, frame_rate: float) -> None:
         self._interval_s = 1.0 / frame_rate
-        self._drawn_s = float("-inf")
+        self._due_s = float("-inf")
         self._changed_s = float("-inf")
         self._asked_s = float("-inf")
         self._redraw_from_s = float("-inf")
@@ -75,13 +77,13 @@ class FramePacing:
 
         If a draw had to wait, for a window or the frame rate, what came in meanwhile is taken once more before it.
         """
-        newest_first = self._put_off and wanted and now_s >= self._drawn_s + self._interval_s
+        newest_first = self._put_off and wanted and now_s >= self._due_s
         unseen = loading or (damaged and now_s >= self._redraw_from_s and not newest_first)
         return self.patience_left_s(now_s) if unseen else 0.0
 
     def drawn(self, now_s: float) -> None:
         """Note that drawing began at `now_s`."""
-        self._drawn_s = now_s
+        self._due_s = max(self._due_s + self._interval_s, now_s)
         self._put_off = False
 
     def rested(self) -> None:
@@ -94,7 +96,7 @@ class FramePacing:
         `damaged`: there is something to draw. `wanted`: some viewer's window has room.
         """
         if damaged:
-            wait_s = max(self._drawn_s + self._interval_s, self._redraw_from_s) - now_s
+            wait_s = max(self._due_s, self._redraw_from_s) - now_s
             self._put_off = not wanted or wait_s > 0
             if not wanted:
                 return Next.WAIT, None

@@ -30,12 +30,31 @@ def test_the_first_damage_is_drawn_at_once_and_after_a_pause_too() -> None:
     assert decide(pacing, 100.0, damaged=True) == (DRAW, None)
 
 
-def test_no_faster_than_the_frame_rate() -> None:
+def test_one_frame_may_come_early_and_then_none_faster_than_the_frame_rate() -> None:
     pacing = FramePacing(50)
     pacing.drawn(10.0)
     pacing.changed(10.005)
-    assert decide(pacing, 10.005, damaged=True) == (WAIT, 0.015)
+    assert decide(pacing, 10.005, damaged=True) == (DRAW, None)
+    pacing.drawn(10.005)
+    pacing.changed(10.01)
+    assert decide(pacing, 10.01, damaged=True) == (WAIT, 0.01)
     assert decide(pacing, 10.0201, damaged=True) == (DRAW, None)
+
+
+@pytest.mark.parametrize("late_s", [0.004, 0.012, 0.03])
+def test_events_at_the_frame_rate_are_drawn_as_they_come_also_after_a_draw_that_was_late(late_s: float) -> None:
+    """Their distance to the draws would be that of the latest ever, else."""
+    pacing, waits, now_s = FramePacing(50), [], 0.0
+    for event in range(50):
+        came_s = event / 50 + 0.001 * (event % 3)  # a hand is not quite even
+        if came_s < now_s:
+            continue  # it is in the picture of the event before
+        now_s = came_s + (late_s if event == 10 else 0.0)
+        pacing.changed(now_s)
+        wait_s = decide(pacing, now_s, damaged=True)[1]
+        waits.append(wait_s or 0.0)
+        pacing.drawn(now_s + waits[-1])
+    assert max(waits) == pytest.approx(0.0, abs=1e-6)
 
 
 def test_nothing_is_drawn_that_no_viewer_has_room_for() -> None:
