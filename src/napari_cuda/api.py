@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from napari_cuda import __version__, settings
+from napari_cuda.worker import take_short_turns
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -64,6 +65,7 @@ def connect(
         gl_safe=own.vt_gl_safe,
     )
     client = f"napari-cuda {__version__}"
+    take_short_turns()
     if window:
         settings.require_display()
         from napari_cuda.client.qt.window import connect_window  # noqa: PLC0415 -- needs Qt
@@ -135,12 +137,13 @@ def _config(options: dict[str, Any]) -> ServerConfig:
 
 
 def prepare_server_process() -> None:
-    """Set the environment that rendering needs; must come before napari is imported."""
+    """Set this process up for rendering; must come before napari is imported."""
     settings.prepare_headless_process(settings.server_napari_config())
     from napari_cuda.server.render.egl import require_egl  # noqa: PLC0415 -- the server extra may be absent
 
     # Before napari is imported: without libEGL, Qt fails with words that help nobody.
     require_egl()
+    take_short_turns()
 
 
 def _targets(target: Any) -> tuple[list[str], Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import sys
 import time
 from collections.abc import Callable, Sequence
 
@@ -46,9 +45,6 @@ from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.packet import PacketHeader
 
 log = logging.getLogger(__name__)
-
-SWITCH_INTERVAL_S = 0.0005
-"""Python's default of 5 ms lets a decoder thread hold up the GUI by that much (measured)."""
 
 
 class StreamedViewer(Connected, napari.Viewer):
@@ -239,7 +235,6 @@ class QtHost:
 
 def connect_window(config: ClientConfig, *, timeout_s: float, client: str, show: bool = True) -> StreamedViewer:
     """Open the window and connect; ConnectError in one line if that fails (the window is gone then)."""
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
     survive_edge_on()
     make_transforms_lean()
     register_null_visuals(REMOTE_CLASSES.values())
