@@ -89,6 +89,36 @@ def test_every_type_can_be_hidden_and_seen(window: StreamedViewer, there: Remote
     assert np.array_equal(window.exact_screenshot(), whole)
 
 
+def test_figures_and_screenshots_of_another_size_are_exact(window: StreamedViewer, rng: np.random.Generator) -> None:
+    for layer in window.layers:
+        layer.visible = False
+    pixels = rng.integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    noise = window.add_image(pixels, name="noise")
+    window.sync(30)
+    size, camera = qt(window).canvas.size, (window.scene.camera.center, window.scene.camera.zoom)
+    assert np.array_equal(window.export_figure(flash=False)[..., :3], pixels)
+    threefold = pixels.repeat(3, axis=0).repeat(3, axis=1)
+    assert np.array_equal(window.export_figure(scale_factor=3, flash=False)[..., :3], threefold)
+    corners = np.array([[10, 20], [10, 40], [26, 40], [26, 20]])
+    (found,) = window.export_rois([corners], scale=3)
+    assert found.shape[:2] == (48, 60)
+    window.pump(0.3)
+    window.sync(30)
+    assert qt(window).canvas.size == size
+    assert (window.scene.camera.center, window.scene.camera.zoom) == camera
+    twice = window.screenshot(scale=2, flash=False)
+    plain = window.screenshot(flash=False)
+    assert twice.shape[:2] == (2 * plain.shape[0], 2 * plain.shape[1])
+    assert np.array_equal(window.exact_screenshot(), plain)
+    colors = {tuple(color) for color in np.unique(pixels.reshape(-1, 3), axis=0).tolist()} | {(0, 0, 0)}
+    assert {tuple(color) for color in np.unique(twice[..., :3].reshape(-1, 3), axis=0).tolist()} <= colors, "a video's"
+    assert (twice[..., :3] == 0).all(axis=-1).mean() > (plain[..., :3] == 0).all(axis=-1).mean(), "it shows more around"
+    window.layers.remove(noise)
+    for layer in window.layers:
+        layer.visible = True
+    window.sync(30)
+
+
 def test_play_advances_in_order_and_stops(window: StreamedViewer, there: RemoteViewer) -> None:
     axis, nsteps = 1, 8
     slider = qt(window).dims.slider_widgets[axis]

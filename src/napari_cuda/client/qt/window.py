@@ -43,12 +43,16 @@ from napari_cuda.client.remote_session import Connected, RemoteSession
 from napari_cuda.edge_on import survive_edge_on
 from napari_cuda.lean_transforms import make_transforms_lean
 from napari_cuda.protocol import messages as m
+from napari_cuda.protocol.errors import ConnectError
 from napari_cuda.protocol.packet import PacketHeader
 
 log = logging.getLogger(__name__)
 
 SWITCH_INTERVAL_S = 0.0005
 """Python's default of 5 ms lets a decoder thread hold up the GUI by that much (measured)."""
+
+SCREENSHOT_WAITS_S = 20.0
+"""A figure of another size is drawn, and sent in full, meanwhile."""
 
 
 class StreamedViewer(Connected, napari.Viewer):
@@ -90,6 +94,7 @@ class QtHost:
             on_closed=self._on_window_closed,
             on_hidden=self.facade.window_hidden,
         )
+        self.facade.adapter.settle_before_screenshots(self._settle_for_screenshot, self._input.let_go_of_size)
         self._exact_mark = ExactMark(self._window)
         self.furniture: WindowFurniture | None = None
         self.data_actions: DataActions | None = None
@@ -170,6 +175,17 @@ class QtHost:
         self._wakes.close()
         self._calls.close()
         self.facade.close()
+
+    def _settle_for_screenshot(self) -> None:
+        """Wait for the exact picture in the canvas's present size: napari takes its screenshots and figures next."""
+        session, adapter = self._session, self.facade.adapter
+        self._input.hold_size(adapter.own_canvas)
+        if session is None or session.loop.state.phase is not LoopPhase.STREAMING or adapter.playing:
+            return  # what is shown, then
+        try:
+            session.screenshot(SCREENSHOT_WAITS_S)
+        except ConnectError as error:
+            self.notify(f"The screenshot shows what was here: {error}")
 
     def _wake(self) -> None:
         if self._loop is not None:
