@@ -20,6 +20,7 @@ from integration.test_window import pump_until, qt, row_index
 from napari_cuda.client.headless import RemoteViewer
 from napari_cuda.client.mirror.remote_layers import RemoteLayer
 from napari_cuda.client.playout.presenter import PlayoutMode
+from napari_cuda.client.qt.layer_actions import NO_FEATURES_HERE
 from napari_cuda.client.qt.null_visuals import NullVispyLayer
 from napari_cuda.client.qt.window import StreamedViewer
 from napari_cuda.server_process import ServerProcess
@@ -255,6 +256,51 @@ def test_an_entry_of_the_layer_menu(window: StreamedViewer, there: RemoteViewer)
     window.layers.remove(copy)
     window.sync(30)
     assert pump_until(there, lambda: names(there) == list(KINDS))
+
+
+def menu_entry(window: StreamedViewer, *path: str) -> Any:
+    """Return an entry of the menu bar, by how the texts on the way to it begin."""
+    entries = window.window.main_menu.actions()
+    for number, text in enumerate(path):
+        entry = next(entry for entry in entries if entry.text().replace("&", "").startswith(text))
+        if number + 1 < len(path):
+            entry.menu().aboutToShow.emit()
+            entries = entry.menu().actions()
+    return entry
+
+
+def test_shapes_are_measured_on_the_server(window: StreamedViewer, there: RemoteViewer) -> None:
+    layer = window.layers["some shapes"]
+    window.layers.selection = {layer}
+    features = list(there.layers["some shapes"].features)
+    others = [other for other in window.layers if other is not layer]
+    for other in others:
+        other.visible = False
+    plain = window.exact_screenshot()
+    said = len(notification_manager.records)
+    menu_entry(window, "Layers", "Measure", "Toggle shape dimensions").trigger()
+    window.sync(30)
+    assert pump_until(there, lambda: "_area" in there.layers["some shapes"].features)
+    assert layer.text.string.format == "P = {_perimeter:.3g}\nA = {_area:.3g}"
+    assert not np.array_equal(window.exact_screenshot(), plain), "the numbers stand beside the shapes"
+    menu_entry(window, "Layers", "Measure", "Toggle shape dimensions").trigger()
+    window.sync(30)
+    assert pump_until(there, lambda: list(there.layers["some shapes"].features) == features)
+    assert np.array_equal(window.exact_screenshot(), plain)
+    assert [record.message for record in notification_manager.records[said:]] == []
+    for other in others:
+        other.visible = True
+    window.sync(30)
+
+
+def test_the_table_of_features_says_where_they_are(window: StreamedViewer) -> None:
+    docks = set(window.window.dock_widgets)
+    for path in (("Layers", "Metadata", "Features table"), ("Plugins", "Features table")):
+        said = len(notification_manager.records)
+        menu_entry(window, *path).trigger()
+        words = [record.message for record in notification_manager.records[said:]]
+        assert words == [NO_FEATURES_HERE]
+    assert set(window.window.dock_widgets) == docks
 
 
 def test_histogram_by_its_button(window: StreamedViewer) -> None:

@@ -35,7 +35,7 @@ from napari_cuda.client.qt.facade import PresenterFacade
 from napari_cuda.client.qt.furniture import WindowFurniture
 from napari_cuda.client.qt.gl_renderer import GLRenderer, letterboxed
 from napari_cuda.client.qt.input_sender import InputSender
-from napari_cuda.client.qt.layer_actions import ask_for_menu_actions
+from napari_cuda.client.qt.layer_actions import ask_for_layers_menu, ask_for_menu_actions
 from napari_cuda.client.qt.many_layers import prepare_for_many_layers
 from napari_cuda.client.qt.napari_adapter import main_window
 from napari_cuda.client.qt.null_visuals import register_null_visuals
@@ -268,6 +268,7 @@ def connect_window(config: ClientConfig, *, timeout_s: float, client: str, show:
     session = RemoteSession(config, viewer, host, client=client, own_canvas=True, dispatch=host.facade.dispatch)
     viewer.attach(session)
     host.attach(session.loop, session.mirror, session)
+    ask_for_layers_menu(viewer, host.notify)
     host.data_actions = DataActions(
         viewer, session.data, host.notify, in_session=lambda: session.loop.state.phase is not LoopPhase.STOPPED
     )
