@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from napari.layers import Surface, Tracks
+import pandas as pd
+from napari.layers import Labels, Surface, Tracks
 
+from napari_cuda.feature_columns import from_arrays, is_of_column, to_arrays
 from napari_cuda.layer_state import kind_of
 from napari_cuda.protocol.errors import CommandError
 from napari_cuda.protocol.properties import layer_properties
@@ -21,13 +23,15 @@ from napari_cuda.protocol.wire_types import Bool, Choice, Number
 
 Array = npt.NDArray[Any]
 
-FEATURE = "feature:"
-"""Before the name of a column."""
-
 GRAPH = "graph"
 """Of tracks: rows of a track and one that it came from."""
 
-VERTEX_COLORS = "vertex_colors"
+MESH_PARTS = ("vertex_colors", "texcoords", "texture")
+"""What a surface has besides vertices, faces and values, in the order in which it is set."""
+
+_TEXELS = (np.uint8, np.uint16, np.float32, np.float64)
+_LARGEST_TEXTURE = 16_384
+"""Pixels of a side: what OpenGL takes (Mesa's bound, and most cards')."""
 
 
 def element_values(layer: Any) -> dict[str, Array]:
@@ -35,7 +39,7 @@ def element_values(layer: Any) -> dict[str, Array]:
     found: dict[str, Array] = {}
     for name in getattr(layer, "features", ()):
         if not (isinstance(layer, Tracks) and name == "track_id"):  # that one napari makes of the data
-            found[f"{FEATURE}{name}"] = _column(name, np.asarray(layer.features[name]))
+            found |= to_arrays(name, layer.features[name])
     for row in layer_properties(kind_of(layer)).values():
         values = _values(layer, row)
         if values is not None:
@@ -43,36 +47,40 @@ def element_values(layer: Any) -> dict[str, Array]:
     if isinstance(layer, Tracks) and layer.graph:
         edges = [(track, parent) for track, parents in layer.graph.items() for parent in parents]
         found[GRAPH] = np.array(edges, np.int64).reshape(-1, 2)
-    if isinstance(layer, Surface) and layer.vertex_colors is not None:
-        found[VERTEX_COLORS] = np.asarray(layer.vertex_colors)
+    if isinstance(layer, Surface):
+        parts = {name: getattr(layer, name) for name in MESH_PARTS}
+        found |= {name: np.asarray(part) for name, part in parts.items() if part is not None}
     return found
 
 
 def set_features(layer: Any, values: Mapping[str, Array]) -> None:
     """Give a layer its features: before anything that may name one."""
-    features = {name.removeprefix(FEATURE): column for name, column in values.items() if name.startswith(FEATURE)}
+    features = from_arrays(values)
     if not features:
         return
     if not hasattr(layer, "features"):
         raise CommandError(f"a {kind_of(layer)} layer has no features")
     if isinstance(layer, Tracks):
-        features["track_id"] = np.asarray(layer.features["track_id"])
-    if any(column.ndim != 1 for column in features.values()):
+        features["track_id"] = layer.features["track_id"]
+    # napari would fill up what is missing; labels alone have as many as there are.
+    expected = {len(column) for column in features.values()} if isinstance(layer, Labels) else {len(layer.features)}
+    if len(expected) != 1 or any({len(column)} != expected for column in features.values()):
         raise CommandError("a feature has one value for each element")
-    layer.features = features
+    # A table, and no dict: napari makes plain arrays of what is in one.
+    layer.features = pd.DataFrame(features)
 
 
 def set_element_values(layer: Any, values: Mapping[str, Array]) -> None:
     """Give the elements of a layer what they have for themselves; CommandError for what napari could not draw."""
     rows = layer_properties(kind_of(layer))
     for name, array in values.items():
-        if name.startswith(FEATURE):
+        if is_of_column(name):
             continue
         if name == GRAPH and isinstance(layer, Tracks):
             _set_graph(layer, array)
-        elif name == VERTEX_COLORS and isinstance(layer, Surface):
-            _check(array.ndim == 2 and array.shape[1] in (3, 4) and _within(array, 0, 1), name)
-            layer.vertex_colors = array
+        elif name in MESH_PARTS and isinstance(layer, Surface):
+            _check(_fits_mesh(name, array, len(layer.vertices)), name)
+            setattr(layer, name, array)
         elif name in rows and _is_of_elements(rows[name]):
             _check(len(array) == len(layer.data) and _fits(rows[name], array), name)
             *path, attribute = rows[name].attribute.split(".")
@@ -99,20 +107,22 @@ def _values(layer: Any, row: Property) -> Array | None:
     return None if by_hand is None else np.asarray(by_hand)
 
 
-def _column(name: object, column: Array) -> Array:
-    if column.dtype.kind in "biufU":
-        return column
-    if all(isinstance(value, str) for value in column):
-        return column.astype(str)
-    raise CommandError(f"its feature {str(name)[:64]!r} has values other than numbers and strings")
-
-
 def _set_graph(layer: Tracks, edges: Array) -> None:
     _check(edges.ndim == 2 and edges.shape[1] == 2 and edges.dtype.kind in "iu", GRAPH)
     graph: dict[int, list[int]] = {}
     for track, parent in edges.tolist():
         graph.setdefault(track, []).append(parent)
     layer.graph = graph
+
+
+def _fits_mesh(name: str, array: Array, vertices: int) -> bool:
+    if name == "vertex_colors":
+        return array.ndim == 2 and array.shape[1] in (3, 4) and _within(array, 0, 1)
+    if name == "texcoords":
+        return array.shape == (vertices, 2) and array.dtype.kind in "biuf"
+    channels = array.shape[2:] or (3,)
+    drawable = array.dtype in _TEXELS and array.ndim in (2, 3) and channels[0] in (3, 4)
+    return drawable and all(0 < side <= _LARGEST_TEXTURE for side in array.shape[:2])
 
 
 def _fits(row: Property, array: Array) -> bool:

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from napari._app_model.actions._layerlist_context_actions import LAYERLIST_CONTEXT_ACTIONS
 from napari.components import ViewerModel
-from napari.layers import Image
+from napari.layers import Image, Points, Surface
 from napari.layers.utils._link_layers import get_linked_layers
 
 import napari_cuda
-from differing_elements import LAYERS
+from differing_elements import EVERY_COLUMN, LAYERS, PLACES
 from integration.conftest import Serve
 from napari_cuda.client.headless import RemoteViewer
 from napari_cuda.client.mirror.remote_layers import RemoteLayer
@@ -201,17 +201,55 @@ def test_what_single_elements_have_arrives(
     settle(here, there)
 
 
+def test_every_kind_of_column_arrives(server: SceneServer, here: RemoteViewer, there: RemoteViewer) -> None:
+    expected = element_values(Points(PLACES, features=EVERY_COLUMN))
+    layer = here.add_points(PLACES, features=EVERY_COLUMN, text="{mixed}", name="of all columns")
+    settle(here, there)
+    arrived = server.contents()["elements"]["of all columns"]
+    # As text: NaN is in it, which equals nothing.
+    assert str(arrived) == str({name: array.tolist() for name, array in expected.items()})
+    assert list(there.layers["of all columns"].features) == list(EVERY_COLUMN)
+    here.layers.remove(layer)
+    settle(here, there)
+
+
+def test_a_texture_is_drawn(here: RemoteViewer, there: RemoteViewer) -> None:
+    shown = [layer for layer in here.layers if layer.visible]
+    for layer in shown:
+        layer.visible = False
+    corners = np.array([[0.0, 0], [0, 40], [40, 40], [40, 0]])
+    faces, texcoords = np.array([[0, 1, 2], [0, 2, 3]]), np.array([[0.0, 1], [1, 1], [1, 0], [0, 0]])
+    texture = np.zeros((2, 2, 3), np.uint8)
+    texture[0, 0], texture[1, 1] = (255, 0, 0), (0, 0, 255)
+    layer = Surface((corners, faces), texture=texture, texcoords=texcoords, name="painted")
+    here.layers.append(layer)
+    here.reset_view()
+    settle(here, there)
+    picture = there.screenshot()
+    red, blue = (np.argwhere((picture == color).all(axis=-1)) for color in ([255, 0, 0, 255], [0, 0, 255, 255]))
+    assert len(red) and len(blue)
+    assert (red.mean(axis=0) < blue.mean(axis=0)).all(), "red is above and left of blue, as in the texture"
+    here.layers.remove(layer)
+    for layer in shown:
+        layer.visible = True
+    settle(here, there)
+
+
 def test_what_many_elements_have_arrives_as_a_file(
     server: SceneServer, here: RemoteViewer, there: RemoteViewer, rng: np.random.Generator
 ) -> None:
     sizes, kinds = rng.uniform(1, 9, 40_000), rng.choice(["cell", "debris"], 40_000)
-    here.add_points(rng.uniform(0, 9_000, (40_000, 2)), size=sizes, features={"kind": kinds}, name="many")
+    places = rng.uniform(0, 9_000, (40_000, 2))
+    many_here = Points(places, size=sizes, features={"kind": kinds}, name="many")
+    here.add_points(places, size=sizes, features={"kind": kinds}, name="many")
     many = ("many", True)
     here._session._wait(
         lambda: many in [(layer.name, isinstance(layer, RemoteLayer)) for layer in here.layers], 60, "not sent"
     )
     settle(here, there)
-    assert server.contents()["elements"]["many"] == {"feature:kind": kinds.tolist(), "size": sizes.tolist()}
+    assert server.contents()["elements"]["many"] == {
+        name: array.tolist() for name, array in element_values(many_here).items()
+    }
     here.layers.remove("many")
     settle(here, there)
 
@@ -250,10 +288,12 @@ def test_what_cannot_be_made_there_is_taken_back(
 ) -> None:
     before = names(here)
     with caplog.at_level(logging.WARNING, logger="napari_cuda"):
-        here.add_points(np.eye(2), features={"when": np.array([1, None], object)}, name="of all times")
+        here.add_points(np.eye(2), features={"when": np.array([[1], None], object)}, name="of all times")
         settle(here, there)
     assert names(here) == names(there) == before
-    words = "'of all times' was not added: its feature 'when' has values other than numbers and strings"
+    words = (
+        "'of all times' was not added: its feature 'when' has a value of type list, which has no form that can be sent"
+    )
     assert [record.getMessage() for record in caplog.records] == [words]
 
 

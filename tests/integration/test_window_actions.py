@@ -20,6 +20,7 @@ from integration.test_window import pump_until, qt, row_index
 from napari_cuda.client.headless import RemoteViewer
 from napari_cuda.client.mirror.remote_layers import RemoteLayer
 from napari_cuda.client.playout.presenter import PlayoutMode
+from napari_cuda.client.qt.layer_actions import NO_FEATURES_HERE
 from napari_cuda.client.qt.null_visuals import NullVispyLayer
 from napari_cuda.client.qt.window import StreamedViewer
 from napari_cuda.server_process import ServerProcess
@@ -87,6 +88,36 @@ def test_every_type_can_be_hidden_and_seen(window: StreamedViewer, there: Remote
     for name in KINDS:
         window.layers[name].visible = True
     assert np.array_equal(window.exact_screenshot(), whole)
+
+
+def test_figures_and_screenshots_of_another_size_are_exact(window: StreamedViewer, rng: np.random.Generator) -> None:
+    for layer in window.layers:
+        layer.visible = False
+    pixels = rng.integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    noise = window.add_image(pixels, name="noise")
+    window.sync(30)
+    size, camera = qt(window).canvas.size, (window.scene.camera.center, window.scene.camera.zoom)
+    assert np.array_equal(window.export_figure(flash=False)[..., :3], pixels)
+    threefold = pixels.repeat(3, axis=0).repeat(3, axis=1)
+    assert np.array_equal(window.export_figure(scale_factor=3, flash=False)[..., :3], threefold)
+    corners = np.array([[10, 20], [10, 40], [26, 40], [26, 20]])
+    (found,) = window.export_rois([corners], scale=3)
+    assert found.shape[:2] == (48, 60)
+    window.pump(0.3)
+    window.sync(30)
+    assert qt(window).canvas.size == size
+    assert (window.scene.camera.center, window.scene.camera.zoom) == camera
+    twice = window.screenshot(scale=2, flash=False)
+    plain = window.screenshot(flash=False)
+    assert twice.shape[:2] == (2 * plain.shape[0], 2 * plain.shape[1])
+    assert np.array_equal(window.exact_screenshot(), plain)
+    colors = {tuple(color) for color in np.unique(pixels.reshape(-1, 3), axis=0).tolist()} | {(0, 0, 0)}
+    assert {tuple(color) for color in np.unique(twice[..., :3].reshape(-1, 3), axis=0).tolist()} <= colors, "a video's"
+    assert (twice[..., :3] == 0).all(axis=-1).mean() > (plain[..., :3] == 0).all(axis=-1).mean(), "it shows more around"
+    window.layers.remove(noise)
+    for layer in window.layers:
+        layer.visible = True
+    window.sync(30)
 
 
 def test_play_advances_in_order_and_stops(window: StreamedViewer, there: RemoteViewer) -> None:
@@ -225,6 +256,51 @@ def test_an_entry_of_the_layer_menu(window: StreamedViewer, there: RemoteViewer)
     window.layers.remove(copy)
     window.sync(30)
     assert pump_until(there, lambda: names(there) == list(KINDS))
+
+
+def menu_entry(window: StreamedViewer, *path: str) -> Any:
+    """Return an entry of the menu bar, by how the texts on the way to it begin."""
+    entries = window.window.main_menu.actions()
+    for number, text in enumerate(path):
+        entry = next(entry for entry in entries if entry.text().replace("&", "").startswith(text))
+        if number + 1 < len(path):
+            entry.menu().aboutToShow.emit()
+            entries = entry.menu().actions()
+    return entry
+
+
+def test_shapes_are_measured_on_the_server(window: StreamedViewer, there: RemoteViewer) -> None:
+    layer = window.layers["some shapes"]
+    window.layers.selection = {layer}
+    features = list(there.layers["some shapes"].features)
+    others = [other for other in window.layers if other is not layer]
+    for other in others:
+        other.visible = False
+    plain = window.exact_screenshot()
+    said = len(notification_manager.records)
+    menu_entry(window, "Layers", "Measure", "Toggle shape dimensions").trigger()
+    window.sync(30)
+    assert pump_until(there, lambda: "_area" in there.layers["some shapes"].features)
+    assert layer.text.string.format == "P = {_perimeter:.3g}\nA = {_area:.3g}"
+    assert not np.array_equal(window.exact_screenshot(), plain), "the numbers stand beside the shapes"
+    menu_entry(window, "Layers", "Measure", "Toggle shape dimensions").trigger()
+    window.sync(30)
+    assert pump_until(there, lambda: list(there.layers["some shapes"].features) == features)
+    assert np.array_equal(window.exact_screenshot(), plain)
+    assert [record.message for record in notification_manager.records[said:]] == []
+    for other in others:
+        other.visible = True
+    window.sync(30)
+
+
+def test_the_table_of_features_says_where_they_are(window: StreamedViewer) -> None:
+    docks = set(window.window.dock_widgets)
+    for path in (("Layers", "Metadata", "Features table"), ("Plugins", "Features table")):
+        said = len(notification_manager.records)
+        menu_entry(window, *path).trigger()
+        words = [record.message for record in notification_manager.records[said:]]
+        assert words == [NO_FEATURES_HERE]
+    assert set(window.window.dock_widgets) == docks
 
 
 def test_histogram_by_its_button(window: StreamedViewer) -> None:

@@ -27,3 +27,6 @@ LAYER_ACTIONS: dict[str, tuple[str, ...]] = {
     ),
 }
 """Kind of layer → its actions."""
+
+MEASURE_SHAPES = "napari.toggle_shape_measures"
+"""The entry of napari's Layers menu that writes length and area beside each shape: asked for like the layer menu's."""

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from napari.layers import Image, Labels, Layer, Points, Shapes, Surface, Tracks, Vectors
 
 from napari_cuda import conversion
+from napari_cuda.client.mirror.data_elsewhere import DataElsewhere, data_members
 from napari_cuda.client.mirror.napari_adapter import (
     HistogramElsewhere,
     NoLocalData,
@@ -39,7 +40,7 @@ OnSet = Callable[["RemoteLayer", Property, Wire], None]
 OnCommand = Callable[[str, dict[str, Wire]], None]
 
 
-class RemoteLayer(RemoteTools, NoLocalData):
+class RemoteLayer(RemoteTools, DataElsewhere, NoLocalData):
     """What all remote layers share. Owner: GUI thread.
 
     Inside `applying()` setters only set; outside, the user's value is set and handed to
@@ -254,7 +255,11 @@ def _features(base: property, _row: Property) -> property:
 
 def _remote_class(base: type[Layer], kind: str) -> type[Layer]:
     """Return `Remote<Base>`: the base with the setters of all its table rows gated, but for those of its parts."""
-    members = {"__doc__": f"napari's {base.__name__} layer, its data on the server.", **tool_members(base, kind)}
+    members = {
+        "__doc__": f"napari's {base.__name__} layer, its data on the server.",
+        **data_members(base, kind),
+        **tool_members(base, kind),
+    }
     for row in layer_properties(kind).values():
         if "." in row.attribute:
             continue

@@ -51,6 +51,8 @@ class InputSender(QObject):
         self._hand: Literal["", "tool", "listeners"] = ""
         """For what on the server the buttons that are down were pressed: a tool, only callbacks, or nothing."""
         self._size: OwnCanvas | None = None
+        self._held = False
+        """Whether the size that was sent is not to follow the canvas's."""
         self._settled = QTimer(self)
         self._settled.setSingleShot(True)
         self._settled.setInterval(RESIZE_SETTLES_MS)
@@ -62,7 +64,19 @@ class InputSender(QObject):
         """The canvas is another size now, or has other pixels; sent when it stays so."""
         if canvas != self._size:
             self._size = canvas
-            self._settled.start()
+            if not self._held:
+                self._settled.start()
+
+    def hold_size(self, canvas: OwnCanvas) -> None:
+        """Send this size now, and no other until `let_go_of_size`: a picture of it is wanted."""
+        self._held = True
+        self._settled.stop()
+        self._send_size(canvas)
+
+    def let_go_of_size(self) -> None:
+        """The canvas's own size counts again."""
+        self._held = False
+        self._settled.start()
 
     def close(self) -> None:
         """Send nothing more."""

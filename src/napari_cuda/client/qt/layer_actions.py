@@ -1,13 +1,22 @@
-"""The layer list's context menu: its entries run where the layers are."""
+"""The layer list's context menu, and what of the Layers menu works on data: the entries run where the layers are."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+import napari
 from napari.components import LayerList
 
 from napari_cuda.client.mirror.remote_layers import RemoteLayer
-from napari_cuda.client.qt.napari_adapter import wrap_menu_actions
+from napari_cuda.client.qt.napari_adapter import replace_commands, wrap_menu_actions
+from napari_cuda.protocol.layer_actions import MEASURE_SHAPES
+
+FEATURES_TABLE = "napari.widgets.features_table"
+"""The entry of the menus Layers and Plugins that shows features as a table, to be edited."""
+
+NO_FEATURES_HERE = (
+    "The features of these layers are on the server: File > Save Selected Layers… writes those of points and shapes"
+)
 
 
 def ask_for_menu_actions() -> None:
@@ -28,3 +37,15 @@ def _act_where_the_layers_are(action: str, act_here: Callable[[LayerList], objec
         selection=[layer.remote_id for layer in remote],
         active=active.remote_id if isinstance(active, RemoteLayer) else None,
     )
+
+
+def ask_for_layers_menu(viewer: napari.Viewer, notify: Callable[[str], object]) -> None:
+    """Have what napari itself adds to this window's Layers menu act on the server, or say why it cannot.
+
+    The table of features would be one of the stubs, empty.
+    """
+
+    def measure() -> None:
+        _act_where_the_layers_are(MEASURE_SHAPES, lambda _layers: None, viewer.layers)
+
+    replace_commands(viewer, {MEASURE_SHAPES: measure, FEATURES_TABLE: lambda: notify(NO_FEATURES_HERE)})

@@ -33,6 +33,8 @@ PRIVATE_NAMES = (
     "viewer.window._qt_viewer.canvas.on_draw",
     "viewer.window._qt_viewer.canvas.enable_dims_play",
     "viewer.window._qt_viewer.canvas.native.frameSwapped",
+    "viewer.window._qt_viewer.canvas.screenshot",
+    "viewer.window._qt_viewer.canvas.size",
     "viewer.window._qt_viewer.canvas.camera.on_draw",
     "viewer.window._qt_viewer.canvas.grid_cameras",
     "viewer.window._qt_viewer.canvas.grid_views",
@@ -172,12 +174,33 @@ class CanvasAdapter:
         """Let a playing slider take its next step: a frame with its dims was shown."""
         self._viewer.dims._play_ready = True
 
+    def settle_before_screenshots(self, settle: Callable[[], object], taken: Callable[[], object]) -> None:
+        """Have napari call `settle()` before it takes a picture of the canvas, in whatever size, and `taken()` after.
+
+        The canvas may be given another size for one picture. Its layout takes that back in any turn of Qt's events.
+        """
+        canvas = self._canvas
+        take = canvas.screenshot
+
+        def screenshot() -> object:
+            size = canvas.size
+            settle()
+            if canvas.size != size:
+                canvas.size = size
+            try:
+                return take()
+            finally:
+                taken()
+
+        canvas.screenshot = screenshot
+
     def close(self) -> None:
         """Give napari its canvas back as it was; harmless when repeated."""
         if self._closed:
             return
         self._closed = True
         self._scene_canvas._generate_draw_order = self._whole_order
+        self._canvas.__dict__.pop("screenshot", None)
         self._node.parent = None
         events = self._scene_canvas.events
         events.draw.disconnect(self._before_draw)

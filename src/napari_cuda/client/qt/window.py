@@ -34,7 +34,7 @@ from napari_cuda.client.qt.facade import PresenterFacade
 from napari_cuda.client.qt.furniture import WindowFurniture
 from napari_cuda.client.qt.gl_renderer import GLRenderer, letterboxed
 from napari_cuda.client.qt.input_sender import InputSender
-from napari_cuda.client.qt.layer_actions import ask_for_menu_actions
+from napari_cuda.client.qt.layer_actions import ask_for_layers_menu, ask_for_menu_actions
 from napari_cuda.client.qt.many_layers import prepare_for_many_layers
 from napari_cuda.client.qt.napari_adapter import main_window
 from napari_cuda.client.qt.null_visuals import register_null_visuals
@@ -42,9 +42,13 @@ from napari_cuda.client.remote_session import Connected, RemoteSession
 from napari_cuda.edge_on import survive_edge_on
 from napari_cuda.lean_transforms import make_transforms_lean
 from napari_cuda.protocol import messages as m
+from napari_cuda.protocol.errors import ConnectError
 from napari_cuda.protocol.packet import PacketHeader
 
 log = logging.getLogger(__name__)
+
+SCREENSHOT_WAITS_S = 20.0
+"""A figure of another size is drawn, and sent in full, meanwhile."""
 
 
 class StreamedViewer(Connected, napari.Viewer):
@@ -86,6 +90,7 @@ class QtHost:
             on_closed=self._on_window_closed,
             on_hidden=self.facade.window_hidden,
         )
+        self.facade.adapter.settle_before_screenshots(self._settle_for_screenshot, self._input.let_go_of_size)
         self._exact_mark = ExactMark(self._window)
         self.furniture: WindowFurniture | None = None
         self.data_actions: DataActions | None = None
@@ -167,6 +172,17 @@ class QtHost:
         self._calls.close()
         self.facade.close()
 
+    def _settle_for_screenshot(self) -> None:
+        """Wait for the exact picture in the canvas's present size: napari takes its screenshots and figures next."""
+        session, adapter = self._session, self.facade.adapter
+        self._input.hold_size(adapter.own_canvas)
+        if session is None or session.loop.state.phase is not LoopPhase.STREAMING or adapter.playing:
+            return  # what is shown, then
+        try:
+            session.screenshot(SCREENSHOT_WAITS_S)
+        except ConnectError as error:
+            self.notify(f"The screenshot shows what was here: {error}")
+
     def _wake(self) -> None:
         if self._loop is not None:
             self._loop.metrics.count("wakes")
@@ -247,6 +263,7 @@ def connect_window(config: ClientConfig, *, timeout_s: float, client: str, show:
     session = RemoteSession(config, viewer, host, client=client, own_canvas=True, dispatch=host.facade.dispatch)
     viewer.attach(session)
     host.attach(session.loop, session.mirror, session)
+    ask_for_layers_menu(viewer, host.notify)
     host.data_actions = DataActions(
         viewer, session.data, host.notify, in_session=lambda: session.loop.state.phase is not LoopPhase.STOPPED
     )

@@ -21,11 +21,13 @@ from napari.settings import get_settings
 from napari.settings._constants import BrushSizeOnMouseModifiers
 from napari.utils import resize_dask_cache
 from napari.utils.action_manager import action_manager
+from npe2 import PluginManager
 
 from napari_cuda.edge_on import survive_edge_on
 from napari_cuda.lean_transforms import make_transforms_lean
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.errors import CommandError, StartupError
+from napari_cuda.protocol.layer_actions import MEASURE_SHAPES
 from napari_cuda.server.render.listeners import own_keys
 from napari_cuda.settings import headless_napari_config
 
@@ -97,8 +99,20 @@ def layer_action(kind: str, name: str) -> Callable[[Layer], Any]:
 
 
 def menu_actions() -> dict[str, Callable[[LayerList], object]]:
-    """Return the entries of napari's layer context menu by id; they act on the selected layers of a list."""
-    return {action.id: action.callback for action in LAYERLIST_CONTEXT_ACTIONS}
+    """Return the entries of napari's layer menus by id; they act on the selected layers of a list."""
+    return {
+        **{action.id: action.callback for action in LAYERLIST_CONTEXT_ACTIONS},
+        MEASURE_SHAPES: _toggle_shape_measures,
+    }
+
+
+def _toggle_shape_measures(layers: LayerList) -> None:
+    layer = layers.selection.active
+    if not isinstance(layer, Shapes):
+        raise ValueError("select one shapes layer to measure it")
+    PluginManager.instance().commands.execute(MEASURE_SHAPES, args=(layer,))
+    # It adds columns to the table itself, which tells nobody.
+    layer.features = layer.features
 
 
 def add_new_labels(viewer: ViewerModel) -> None:

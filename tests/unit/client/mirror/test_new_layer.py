@@ -57,7 +57,10 @@ def never() -> Any:
     [
         (lambda: Image(np.zeros(MOST_BYTES // 8 + 1).reshape(1, -1)), "its 0.6 MB are too much"),
         (lambda: Image([np.zeros((8, 8)), np.zeros((4, 4))], contrast_limits=(0, 1)), "it has several levels"),
-        (lambda: Points(CORNERS, features={"when": np.array([1, "a", None], object)}), "its feature 'when' has values"),
+        (
+            lambda: Points(CORNERS, features={"when": np.array([[1], "a", None], object)}),
+            "its feature 'when' has a value",
+        ),
     ],
 )
 def test_what_a_command_cannot_carry(make: Any, words: str) -> None:
@@ -92,14 +95,19 @@ def test_what_a_file_carries_beside_it(layer: Layer, shapes: list[tuple[int, ...
 
 
 def test_what_no_file_carries_either() -> None:
-    with pytest.raises(CommandError, match="its feature 'when' has values"):
-        without_data(Points(CORNERS, features={"when": np.array([1, "a", None], object)}), 0)
+    with pytest.raises(CommandError, match="its feature 'when' has a value of type list"):
+        without_data(Points(CORNERS, features={"when": np.array([[1], "a", None], object)}), 0)
 
 
 def test_what_elements_have_for_themselves_goes_after_the_data() -> None:
     layer = Points(CORNERS, size=[1, 2, 3], features={"weight": [1.5, 2, 3], "kind": ["a", "b", "a"]}, symbol="star")
     made, (made_beside, arrays) = creation(layer, 0), without_data(layer, 0)
-    assert made.elements == made_beside.elements == ["feature:weight", "feature:kind", "size"]
-    assert [array.dtype for array in made.arrays] == ["<f8", "<f8", "<U1", "<i8"]
-    assert [array.tolist() for array in arrays[1:]] == [[1.5, 2, 3], ["a", "b", "a"], [1, 2, 3]]
+    assert made.elements == made_beside.elements == ["feature:weight", "feature:kind", "dtype:kind", "size"]
+    assert [array.dtype for array in made.arrays] == ["<f8", "<f8", "|u1", "<U3", "<i8"]
+    assert [array.tolist() for array in arrays[1:]] == [
+        [1.5, 2, 3],
+        list(b'["a", "b", "a"]'),
+        ["str"],
+        [1, 2, 3],
+    ]
     assert creation(Points(CORNERS, size=2), 0).elements == [], "one size is a property"
