@@ -141,6 +141,29 @@ def add_tools_scene(viewer: Any) -> None:
     viewer.add_points([[z, 10, 10] for z in range(4)], name="column", size=4)
 
 
+def large_volume() -> npt.NDArray[np.uint8]:
+    """Return (256, 256, 256) uint8: z, and half of it in every second square of 4 x 4 voxels."""
+    z, y, x = np.ogrid[:256, :256, :256]
+    return (z // (1 + (y // 4 + x // 4) % 2)).astype(np.uint8)
+
+
+def large_blocks() -> npt.NDArray[np.uint16]:
+    """Return (256, 256, 256) uint16: cubes of 32 voxels, each of a label, and four voxels of nothing around each."""
+    axes = np.ogrid[:256, :256, :256]
+    z, y, x = (axis // 32 for axis in axes)
+    inside = np.logical_and.reduce(np.broadcast_arrays(*(np.abs(axis % 32 - 15.5) < 14 for axis in axes)))
+    return np.where(inside, 64 * z + 8 * y + x + 1, 0).astype(np.uint16)
+
+
+def add_large_volumes(viewer: Any) -> None:
+    """Add an image and labels of three levels; the finest is too much to be drawn as a volume, all of it."""
+    image, blocks = large_volume(), large_blocks()
+    strides = [slice(None, None, 2**level) for level in range(3)]
+    viewer.add_image([image[s, s, s] for s in strides], name="image", contrast_limits=(0, 255), multiscale=True)
+    viewer.add_labels([blocks[s, s, s] for s in strides], name="blocks", multiscale=True, visible=False)
+    viewer.dims.ndisplay = 3
+
+
 def add_layers_to_work_on(viewer: Any) -> None:
     """Add small layers that every entry of the layer menu has something to do on."""
     rng = np.random.default_rng(8)
@@ -170,6 +193,7 @@ SCENES = (
         "image and labels": add_image_and_labels,
         "every kind": add_every_kind,
         "lazy": add_lazy_planes,
+        "large volumes": add_large_volumes,
         "to work on": add_layers_to_work_on,
         "properties": add_properties_scene,
     }

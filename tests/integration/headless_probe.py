@@ -343,6 +343,7 @@ POSES: list[tuple[dict[str, Any], dict[str, Any]]] = [
         {"rendering": "attenuated_mip"},
     ),
     ({"center": (40, 190, 80), "zoom": 14.0, "angles": (5, 80, 10)}, {"scale": (1, 2, 1), "translate": (-20, 10, 5)}),
+    ({"center": (12, 80, 14), "zoom": 14.0, "angles": (0, 0, 90)}, {}),  # a part that begins where the volume does
     ({"center": (60, 60, 100), "zoom": 24.0, "angles": (3, -6, 95)}, {"rotate": (5.0, 0.0, 8.0), "rendering": "minip"}),
 ]
 

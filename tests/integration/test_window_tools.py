@@ -55,14 +55,21 @@ def window(server: SceneServer) -> Iterator[StreamedViewer]:
         viewer.close()
 
 
-def send_mouse(window: StreamedViewer, action: str, x: int, y: int, *, button: int, buttons: list[int]) -> None:
+def send_mouse(
+    window: StreamedViewer,
+    action: str,
+    x: int,
+    y: int,
+    *,
+    button: int,
+    buttons: list[int],
+    modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier,
+) -> None:
     """What a mouse does on the canvas. QTest's own moves hold no button."""
     canvas = qt(window).canvas.native
     where = QPointF(x, y)
     held = BUTTONS[buttons[0]] if buttons else BUTTONS[0]
-    event = QMouseEvent(
-        KINDS[action], where, canvas.mapToGlobal(where), BUTTONS[button], held, Qt.KeyboardModifier.NoModifier
-    )
+    event = QMouseEvent(KINDS[action], where, canvas.mapToGlobal(where), BUTTONS[button], held, modifiers)
     QApplication.sendEvent(canvas, event)
 
 

@@ -27,7 +27,7 @@ from napari.utils.key_bindings import KeymapHandler
 from qtpy.QtCore import QCoreApplication, QEvent
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QApplication
-from vispy.scene import Node
+from vispy.scene import Node, ViewBox
 
 from napari_cuda.conversion import camera_pose
 from napari_cuda.layered_canvas import LayeredCanvas
@@ -41,7 +41,7 @@ from napari_cuda.server.render.egl import EglContext
 from napari_cuda.server.render.listeners import Listeners
 from napari_cuda.server.render.margin import STEP_PX
 from napari_cuda.server.render.napari_model import Tools, UnderCursor
-from napari_cuda.server.render.napari_slices import Slices
+from napari_cuda.server.render.napari_slices import Slices, place_of, plane_of
 from napari_cuda.server.render.vispy_backend import CanvasBackend, HeadlessApp, SplitScene
 from napari_cuda.server.render.volume_level import HARDWARE, SOFTWARE, Planes, planes_between
 
@@ -452,16 +452,20 @@ class HeadlessCanvas:
         # Visuals are in cycles: they must go while the context is alive, not at exit.
         gc.collect()
 
-    def _seen(self) -> Planes | None:
-        """Return what the camera sees in three dimensions; None where several views or units make that unclear."""
+    def _seen(self, layer: Layer) -> Planes | None:
+        """Return what the camera sees a layer in, in three dimensions; None where units make that unclear."""
         viewer = self._viewer
-        if viewer.dims.ndisplay != 3 or viewer.canvas.grid.enabled or viewer.layers.extent.units is None:
+        if viewer.dims.ndisplay != 3 or viewer.layers.extent.units is None:
             return None
-        view = self._canvas.view
-        to_canvas = view.transform * view.scene.transform
+        visual = self._canvas.layer_to_visual.get(layer)
+        # In the grid each cell is a view of its own.
+        view = None if visual is None or visual.node.parent is None else visual.node.parent.parent
+        if not isinstance(view, ViewBox):
+            return None
+        to_view = view.scene.transform
         width, height = view.rect.size
         corners = [(0, 0), (width, 0), (width, height), (0, height)]
-        ends = np.array([[to_canvas.imap([x, y, depth, 1]) for x, y in corners] for depth in (0, 1)])
+        ends = np.array([[to_view.imap([x, y, depth, 1]) for x, y in corners] for depth in (0, 1)])
         return planes_between((ends[..., :3] / ends[..., 3:])[..., ::-1])
 
     def _on_layer_inserted(self, event: Any) -> None:
@@ -501,6 +505,9 @@ class HeadlessCanvas:
             if not isinstance(node, Volume):
                 continue
             step = self._detail.volume_step
+            if str(layer.depiction) == "plane":
+                step = None  # vispy makes the plane thinner by it: of one voxel nothing is left
+                self._place_plane(layer, node)
             if step is not None:
                 self._own_steps.setdefault(node, node.relative_step_size)
             elif node in self._own_steps:
@@ -509,3 +516,16 @@ class HeadlessCanvas:
                 node.relative_step_size = step
             if isinstance(layer, Image):
                 node.interpolation = "nearest" if self._detail.nearest else str(layer.interpolation3d)
+
+    @staticmethod
+    def _place_plane(layer: Layer, node: Volume) -> None:
+        """Have the plane where the layer says, in voxels of its finest level: napari takes those of the one shown."""
+        if not layer.multiscale:
+            return
+        plane = plane_of(layer).within(*place_of(layer))
+        if not np.isfinite(plane.position).all() or not np.isfinite(plane.normal).all():
+            return
+        wanted = (*plane.position, *plane.normal, plane.thickness)
+        if not np.array_equal(wanted, (*node.plane_position, *node.plane_normal, node.plane_thickness)):
+            node.plane_position, node.plane_normal = tuple(plane.position), tuple(plane.normal)
+            node.plane_thickness = plane.thickness

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer
 from napari.utils.transforms import Affine
@@ -19,6 +20,7 @@ from napari_cuda.protocol.errors import CommandError
 from napari_cuda.server.data.chunked_array import ChunkedArray, Slicing
 from napari_cuda.server.data.chunks import ChunkKey
 from napari_cuda.server.render.volume_level import (
+    CuttingPlane,
     Planes,
     Pyramid,
     VolumeBudget,
@@ -56,6 +58,12 @@ REFINE_EVERY_S = 0.15
 """A picture that fills up is sliced anew so often at most: it costs as much as any other."""
 
 
+SAMPLES_PER_VOXEL = 2
+"""A plane reaches farther than its thickness says: vispy takes steps of a voxel, and 1.25 of them for each."""
+
+PLANE_MARGIN = 8
+"""Voxels of the finest level on both sides of a plane: it is dragged through them before another part is needed."""
+
 PART_SHARE = 0.25
 """Of the cache of chunks, for what is read for a part of a volume."""
 
@@ -82,9 +90,9 @@ class Slices:
         viewer: ViewerModel,
         wake: Callable[[], None],
         volumes: VolumeBudget,
-        seen: Callable[[], Planes | None] = lambda: None,
+        seen: Callable[[Layer], Planes | None] = lambda _layer: None,
     ) -> None:
-        """`seen` gives what the camera sees of the world's displayed axes; None: everything."""
+        """`seen` gives what the camera sees a layer in, of the world's displayed axes; None: everything."""
         self._viewer = viewer
         self._volumes = volumes
         self._seen = seen
@@ -238,7 +246,7 @@ class _Levels:
     Owner: render thread. Stands in for three methods of the layer.
     """
 
-    def __init__(self, layer: Layer, volumes: VolumeBudget, seen: Callable[[], Planes | None]) -> None:
+    def __init__(self, layer: Layer, volumes: VolumeBudget, seen: Callable[[Layer], Planes | None]) -> None:
         self._layer = weakref.ref(layer)
         self._volumes = volumes
         self._seen = seen
@@ -250,6 +258,14 @@ class _Levels:
         layer._update_level_and_corners = self._update
         layer._get_value_ray = self._value
         layer._slicing_state._make_slice_request_internal = self._request
+        # Now and not after the next picture: a plane that left what is shown would be missing in that.
+        for cut in (layer.events.depiction, layer.plane.events, layer.experimental_clipping_planes.events):
+            cut.connect(self._on_cut)
+
+    def _on_cut(self) -> None:
+        layer = self._layer()
+        if layer is not None and layer._slice_input.ndisplay == 3 and layer.visible:
+            self._update(None, None, layer._slice_input.displayed)
 
     def _update(self, box: Any, threshold: Any, displayed: Sequence[int]) -> None:
         """Choose the level while drawing."""
@@ -257,8 +273,10 @@ class _Levels:
         if layer is None or choose is None:
             return
         part = self._own_choice(layer, layer._slice_input.ndisplay, displayed, drawing=True)
-        if part is None:
+        if part is None and box is not None:
             choose(box, threshold, displayed)
+        elif part is None:
+            return
         elif self._set(layer, part, displayed):
             layer.refresh(extent=False, thumbnail=False)
 
@@ -284,14 +302,20 @@ class _Levels:
         layer, value = self._layer(), self._value_as_napari()
         if layer is None or value is None:
             return None
-        place = layer._transforms["tile2data"]
-        if start_point is None or end_point is None or len(dims_displayed) != 3 or not np.any(place.translate):
+        if start_point is None or end_point is None or len(dims_displayed) != 3:
             return value(start_point, end_point, dims_displayed)
-        raw, factors = layer._slice.image.raw, place.scale[dims_displayed]
+        place, raw = layer._transforms["tile2data"], layer._slice.image.raw
+        factors = place.scale[dims_displayed]
+        of_level = np.round(np.array(layer.level_shapes[0])[dims_displayed] / factors)
+        if np.array_equal(raw.shape[:3], of_level):
+            return value(start_point, end_point, dims_displayed)
         start, end = (point[dims_displayed] / factors for point in (start_point, end_point))
         # The voxels that napari would look at if all of the level were here, and of these the ones that are.
         looks = np.linspace(start, end, int(2 * np.linalg.norm(end - start)))
-        of_level = np.round(np.array(layer.level_shapes[0])[dims_displayed] / factors)
+        if str(layer.depiction) == "plane":
+            plane = plane_of(layer).within(factors, np.zeros(3))
+            # The same for every part that is here, and what is seen.
+            looks = looks[np.abs((looks - 0.5 - plane.position) @ plane.normal) <= plane.thickness / 2]
         voxels = np.clip(looks, 0, of_level - 1).astype(int) - np.round(place.translate[dims_displayed] / factors)
         here = voxels[np.all((voxels >= 0) & (voxels < raw.shape[:3]), axis=1)].astype(int)
         return layer._calculate_value_from_ray(raw[tuple(here.T)]) if len(here) else None
@@ -329,14 +353,20 @@ class _Levels:
 
     def _seen_of(self, layer: Layer, displayed: Sequence[int], shape: Sequence[int]) -> Any:
         """Return the box around what is seen of a layer; None if that is not known, or not all that matters."""
-        planes = self._seen() if len(displayed) == 3 and not self._volumes.holds(shape, layer.dtype.itemsize) else None
-        if planes is None or str(layer.depiction) != "volume" or len(layer.experimental_clipping_planes):
+        if len(displayed) != 3 or self._volumes.holds(shape, layer.dtype.itemsize):
+            return None
+        planes = self._seen(layer)
+        if planes is None:
             return None
         axes = list(displayed)
         origin = np.array(layer.data_to_world(np.zeros(layer.ndim)))
         steps = np.array([layer.data_to_world(np.eye(layer.ndim)[axis]) for axis in axes]) - origin
         to_world = steps[:, axes].T
         there = np.column_stack([planes[:, :3] @ to_world, planes[:, :3] @ origin[axes] + planes[:, 3]])
+        plane = plane_of(layer)
+        if str(layer.depiction) == "plane" and plane.normal.any():
+            reach = SAMPLES_PER_VOXEL * max(1.0, plane.thickness) + PLANE_MARGIN
+            there = np.concatenate([there, plane.slab(reach)])
         return seen_box(there, shape)
 
     @staticmethod
@@ -347,6 +377,18 @@ class _Levels:
         changed = bool(layer._data_level != part.level or np.any(corners != layer.corner_pixels))
         layer._data_level, layer.corner_pixels = part.level, corners
         return changed
+
+
+def plane_of(layer: Layer) -> CuttingPlane:
+    """Return the plane of an image or labels that are depicted as one, in voxels of the finest level."""
+    plane = layer.plane
+    return CuttingPlane(np.array(plane.position, float), np.array(plane.normal, float), float(plane.thickness))
+
+
+def place_of(layer: Layer) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return what a voxel of the volume that a layer shows is in voxels of the finest level, and where it begins."""
+    axes, place = list(layer._slice_input.displayed), layer._transforms["tile2data"]
+    return np.array(place.scale[axes], float), np.array(place.translate[axes], float)
 
 
 def _chunks(data: Any, displayed: Sequence[int]) -> list[int]:

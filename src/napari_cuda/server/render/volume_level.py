@@ -140,6 +140,32 @@ def _part(pyramid: Pyramid, budget: VolumeBudget, seen: Box | None, margin: floa
     return whole(len(pyramid.shapes) - 1, pyramid.shapes[-1])
 
 
+@dataclass(frozen=True, slots=True)
+class CuttingPlane:
+    """What is shown of a volume depicted as a plane, in its voxels: those within half of `thickness`."""
+
+    position: npt.NDArray[np.float64]
+    normal: npt.NDArray[np.float64]
+    thickness: float
+
+    def within(self, factors: npt.NDArray[np.float64], first: npt.NDArray[np.float64]) -> CuttingPlane:
+        """Return the same plane in voxels of a part: each is `factors` of the finest level; it begins at its `first`.
+
+        Positions are those of voxels' middles. No thinner than a voxel: that is the least that can be shown.
+        """
+        position = (self.position - first - (factors - 1) / 2) / factors
+        normal = self.normal * factors
+        length = float(np.linalg.norm(normal))
+        thickness = self.thickness * float(np.linalg.norm(self.normal)) / length
+        return CuttingPlane(position, normal / length, max(1.0, thickness))
+
+    def slab(self, reach: float) -> Planes:
+        """Return the half spaces of all that is not farther than `reach` from the plane."""
+        normal = self.normal / np.linalg.norm(self.normal)
+        there = float(normal @ self.position)
+        return np.array([[*normal, reach - there], [*-normal, reach + there]])
+
+
 def planes_between(rays: npt.NDArray[np.float64]) -> Planes:
     """Return the half spaces between four rays, those of a picture's corners in turn: (2 ends, 4, 3)."""
     planes = []

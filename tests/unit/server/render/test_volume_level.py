@@ -12,6 +12,7 @@ from napari_cuda.server.render.volume_level import (
     LARGEST_READ_BYTES,
     SOFTWARE,
     Box,
+    CuttingPlane,
     Pyramid,
     VolumeBudget,
     VolumePart,
@@ -147,3 +148,29 @@ def test_what_is_seen_askew_is_in_the_box(rng: np.random.Generator) -> None:
         assert np.all(seen <= found[1] + 1e-6)
         assert np.all(found[0] >= -1e-3)
         assert np.all(found[1] <= 100 + 1e-3)
+
+
+def test_a_plane_is_the_same_in_voxels_of_a_part() -> None:
+    factors, first = np.array([2.0, 4.0, 4.0]), np.array([10.0, 40.0, 0.0])
+    plane = CuttingPlane(np.array([50.0, 60.0, 70.0]), np.array([0.6, 0.8, 0.0]), 20.0)
+    there = plane.within(factors, first)
+    along = np.cross(plane.normal, (0.1, 0.2, 0.9))
+    for point in (plane.position, plane.position + 7 * along, plane.position + 10 * plane.normal):
+        distance = (point - plane.position) @ plane.normal
+        voxel = (point - first - (factors - 1) / 2) / factors
+        assert (voxel - there.position) @ there.normal * plane.thickness == pytest.approx(distance * there.thickness)
+    assert np.linalg.norm(there.normal) == pytest.approx(1)
+    thin = CuttingPlane(plane.position, plane.normal, 1.0).within(factors, first)
+    assert thin.thickness == 1.0
+
+
+def test_a_plane_through_what_is_too_large_is_shown_of_a_finer_level() -> None:
+    shape = CUBE.shapes[0]
+    aside = np.array([[0, 1.0, 0, -100], [0, -1, 0, 400], [0, 0, 1, -100], [0, 0, -1, 400]])
+    slab = CuttingPlane(np.full(3, 200.0), np.array([2.0, 0, 0]), 1.0).slab(10.0)
+    seen = seen_box(np.concatenate([aside, slab]), shape)
+    assert seen is not None
+    assert seen[:, 0].tolist() == pytest.approx([190, 210])
+    assert choose_volume_part(CUBE, SOFTWARE, seen, None).level == 0
+    all_of_it = seen_box(aside, shape)
+    assert choose_volume_part(CUBE, SOFTWARE, all_of_it, None).level > 0
