@@ -36,8 +36,8 @@ class LayerListOwner(Protocol):
     def applying(self) -> bool:
         """True while the server's values are shown: what changes then is no wish of the user."""
 
-    def showing(self) -> AbstractContextManager[None]:
-        """Within this, what changes is no wish of the user."""
+    def placing(self) -> AbstractContextManager[None]:
+        """Within this the user moves a layer, and what else changes is no wish of the user."""
 
     def command(self, name: str, **args: Wire) -> int:
         """Ask the server to do something; return the number under which it is acknowledged (0: not asked)."""
@@ -269,7 +269,7 @@ class LayerListMirror:
         with added_unselected(self._viewer.layers):  # the server says what is selected
             self._viewer.add_layer(layer)
         self._layers[state.spec.layer] = layer
-        layer.attach(self._on_set, self._on_command, self._owner.showing)
+        layer.attach(self._on_set, self._on_command, self._owner.placing)
 
     # --- from the user ------------------------------------------------------------------
 
@@ -341,7 +341,7 @@ class LayerListMirror:
                 self._take_back(layer, str(error))
         self._insert_here(index, layer)
         if remote is not None:  # not before: napari may count its name up, and so does the server's
-            remote.attach(self._on_set, self._on_command, self._owner.showing)
+            remote.attach(self._on_set, self._on_command, self._owner.placing)
 
     def _create(self, index: int, layer: Layer) -> Any:
         created = creation(layer, index)

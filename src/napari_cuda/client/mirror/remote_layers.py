@@ -78,7 +78,7 @@ class RemoteLayer(RemoteTools, NoLocalData):
         """Take over what the layer's own constructor will ask for."""
         self.remote_id = spec.layer
         self.remote_kind = spec.kind
-        self.remote_extent = None if spec.shape else np.asarray(spec.extent, dtype=float)
+        self.remote_extent = _extent(spec)
         self._quiet = 1
 
     def built(self) -> None:
@@ -333,9 +333,16 @@ def place(layer: Layer, spec: m.LayerSpec) -> None:
             if shapes != [list(level) for level in _levels(layer)] or np.dtype(remote.dtype) != data[0].dtype:
                 remote.data = data if spec.level_shapes else data[0]
         else:
-            remote.remote_extent = np.asarray(spec.extent, dtype=float)
+            remote.remote_extent = _extent(spec)
         extent_changed(layer)
         layer.events.extent()
+
+
+def _extent(spec: m.LayerSpec) -> npt.NDArray[np.float64] | None:
+    """Return where the data is, in data coordinates, NaN if it is empty; None for pixels, whose stub is as large."""
+    if spec.shape:
+        return None
+    return np.asarray(spec.extent, dtype=float) if spec.extent else np.full((2, spec.ndim), np.nan)
 
 
 def _levels(layer: Layer) -> list[tuple[int, ...]]:

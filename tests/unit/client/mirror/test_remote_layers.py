@@ -341,6 +341,22 @@ def test_follows_a_change_of_its_place(kind: str) -> None:
     assert owner.sets == []
 
 
+@pytest.mark.parametrize("kind", ["points", "shapes", "vectors"])
+def test_what_is_empty_is_no_part_of_the_scene(kind: str) -> None:
+    viewer = ViewerModel()
+    viewer.add_layer(build("image"))
+    before = viewer.layers.extent.world.tolist()
+    empty = build(kind, layer="L2", extent=[])
+    viewer.add_layer(empty)
+    Owner(empty)
+    empty.translate = (1e6, 1e6, 1e6)
+    assert viewer.layers.extent.world.tolist() == before
+    remote_layers.place(empty, spec_of(kind, extent=[[0.0, 0.0, 0.0], [1.0, 2.0, 3.0]]))
+    assert viewer.layers.extent.world[1].min() > 1e5
+    remote_layers.place(empty, spec_of(kind, extent=[]))
+    assert viewer.layers.extent.world.tolist() == before
+
+
 def test_layers_share_nothing() -> None:
     one, other = build("image"), build("image", layer="L2")
     owner = Owner(one, other)

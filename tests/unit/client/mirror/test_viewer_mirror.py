@@ -75,6 +75,22 @@ def test_a_refused_place_leaves_dims_as_the_server_has_them(desk: Desk) -> None:
     assert [list(found) for found in desk.viewer.dims.range] == ranges
 
 
+def test_an_accepted_place_that_moved_no_dims_there_leaves_dims_as_the_server_has_them(desk: Desk) -> None:
+    ranges = [[1.0, 3.0, 1.0], [0.0, 4.0, 1.0]]
+    desk.mirror.handle(m.DimsUpdate(2, {"ndim": 2, "range": ranges}))
+    desk.viewer.layers[0].translate = (9, 9)
+    desk.turn()
+    first = desk.sent[-1].intent
+    desk.viewer.layers[0].translate = (12, 12)
+    desk.mirror.handle(m.Ack(first, 3))
+    desk.turn()
+    assert desk.viewer.dims.range[0].stop == 15, "what was set since is on its way"
+    moved = desk.sent[-1]
+    desk.mirror.handle(m.LayerUpdate(4, "L1", values={"translate": [12.0, 12.0]}))
+    desk.mirror.handle(m.Ack(moved.intent, 4))
+    assert [list(found) for found in desk.viewer.dims.range] == ranges
+
+
 def test_modes_are_the_server_s_whatever_napari_remembers(desk: Desk) -> None:
     layer = desk.viewer.layers[0]
     desk.mirror.handle(m.LayerUpdate(2, "L1", values={"mode": "transform"}))
