@@ -117,6 +117,7 @@ class ViewerMirror:
                 case m.Ack():
                     self._restore(self._control.acked(message))
                     self._settle(range(message.intent + 1))
+                    self._layers.settle_values()
                     self._settle_dims()
                 case Unanswered(intents, reason):
                     self._restore(self._control.unanswered(intents, reason))

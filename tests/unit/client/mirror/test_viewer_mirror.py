@@ -91,6 +91,21 @@ def test_an_accepted_place_that_moved_no_dims_there_leaves_dims_as_the_server_ha
     assert [list(found) for found in desk.viewer.dims.range] == ranges
 
 
+def test_what_napari_made_of_a_value_that_was_taken_back_is_the_server_s(desk: Desk) -> None:
+    layer = desk.viewer.layers[0]
+    known = {"contrast_limits": [0, 200], "contrast_limits_range": [0, 255]}
+    desk.mirror.handle(m.LayerUpdate(2, "L1", values=known))
+    layer.contrast_limits_range = (0, 100)  # which cuts the limits
+    layer.contrast_limits_range = (0, 255)
+    layer.opacity = 0.5
+    desk.turn()
+    assert list(layer.contrast_limits) == [0, 100], "nothing is known of it yet"
+    desk.mirror.handle(m.LayerUpdate(3, "L1", values={"opacity": 0.5}))
+    desk.mirror.handle(m.Ack(desk.sent[-1].intent, 3))
+    assert list(layer.contrast_limits) == [0, 200]
+    assert [intent.values for intent in desk.sent] == [{"contrast_limits_range": [0, 255], "opacity": 0.5}]
+
+
 def test_modes_are_the_server_s_whatever_napari_remembers(desk: Desk) -> None:
     layer = desk.viewer.layers[0]
     desk.mirror.handle(m.LayerUpdate(2, "L1", values={"mode": "transform"}))
