@@ -120,18 +120,27 @@ class RemoteLayer(RemoteTools, NoLocalData):
             self.on_command(name, args)
 
     def set_mirrored(self, base: property, row: Property, value: Any) -> None:
-        """Set through napari's own setter, then tell the owner what came of it."""
+        """Set through napari's own setter, then tell the owner what came of it.
+
+        It is set before those who listen hear of it: that one of them raises does not keep it here.
+        """
         if self._autoscaled and self._quiet == 0 and row.name == "contrast_limits_range" and self._are_limits(value):
             # napari's button: autoscale, and then the limits become the range. Only the server knows them.
             self.command("layer.reset_contrast_limits_range", to_limits=True)
             return
         self._autoscaled &= row.name != "contrast_limits"
-        mode = self.mode
-        with self.applying():
-            if row.name in PLACEMENT:
-                self._place(base, row, value)
-            else:
-                base.__set__(self, value)
+        mode, by_user = self.mode, self._quiet == 0
+        before = conversion.read(self, row) if by_user else None
+        try:
+            with self.applying():
+                if row.name in PLACEMENT:
+                    self._place(base, row, value)
+                else:
+                    base.__set__(self, value)
+        except BaseException:
+            if by_user and conversion.read(self, row) != before:
+                self._tell(row)
+            raise
         self._tell(row)
         if row.name == "visible" and self.mode != mode:
             self._tell(layer_properties(self.remote_kind)["mode"])
@@ -171,9 +180,11 @@ class RemoteLayer(RemoteTools, NoLocalData):
                 raise ValueError(f"{error}; values of single elements are set on the server") from None
         self._held[row.attribute] = value
         emitter = self.events.emitters.get(row.attribute)  # type: ignore[attr-defined]
-        if emitter is not None:
-            emitter()
-        self._tell(row)
+        try:
+            if emitter is not None:
+                emitter()
+        finally:
+            self._tell(row)
 
     def feature_names(self) -> list[str]:
         """Return the names of the layer's features; their values are on the server."""

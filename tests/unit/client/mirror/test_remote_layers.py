@@ -286,6 +286,19 @@ def test_where_it_cannot_be_it_is_not_put(name: str, value: Any) -> None:
     assert layer.extent.world.tolist() == viewer.layers.extent.world.tolist() == before
 
 
+@pytest.mark.parametrize(("kind", "name", "value"), [("image", "opacity", 0.5), ("shapes", "edge_width", 7.0)])
+def test_what_is_set_is_told_though_one_who_listens_raises(kind: str, name: str, value: float) -> None:
+    def fail(_event: object) -> None:
+        raise RuntimeError("of a widget that is gone")
+
+    layer = build(kind)
+    owner = Owner(layer)
+    getattr(layer.events, name).connect(fail)
+    with pytest.raises(Exception, match="of a widget that is gone"):
+        setattr(layer, name, value)
+    assert owner.sets == [("L1", name, value)]
+
+
 def test_before_it_is_attached_nothing_is_told() -> None:
     layer = build("image")
     layer.opacity = 0.5
