@@ -17,8 +17,9 @@ from monkey import Monkey, differences
 from monkey_hands import Hands
 from napari_cuda.client.headless import RemoteViewer
 from napari_cuda.client.qt.window import StreamedViewer
-from napari_cuda.server_process import ServerProcess
+from napari_cuda.protocol import messages as m
 from raw_client import RawClient
+from scene_server import SceneServer
 
 TOOLS = {"labels": "paint", "points": "add", "shapes": "add_rectangle"}
 FAILURES = ("the server failed", "the server could not", "could not be shown")
@@ -29,12 +30,12 @@ LOOK_EVERY = 10
 
 
 @pytest.fixture
-def server(serve_scene: Serve) -> ServerProcess:
+def server(serve_scene: Serve) -> SceneServer:
     return serve_scene("every kind", size=(320, 240))
 
 
 @pytest.fixture
-def window(server: ServerProcess) -> Iterator[StreamedViewer]:
+def window(server: SceneServer) -> Iterator[StreamedViewer]:
     with connected_window(server) as viewer:
         yield viewer
 
@@ -54,10 +55,20 @@ def use_a_tool(monkey: Monkey, window: StreamedViewer) -> None:
     send_mouse(window, "release", x + 24, y + 15, button=1, buttons=[])
 
 
+def untold(told: m.SceneSnapshot, values: dict[str, m.Values]) -> list[str]:
+    """Return what the layers of the server's model have and the server never told; empty if nothing."""
+    return [
+        f"{name} of {state.values['name']!r} is {value!r} there, it told {state.values[name]!r}"
+        for state in told.layers
+        for name, value in values[state.values["name"]].items()
+        if state.values[name] != value
+    ]
+
+
 def run(
     window: StreamedViewer,
     script: RemoteViewer,
-    server: ServerProcess,
+    server: SceneServer,
     *,
     actions: int,
     seed: int,
@@ -83,6 +94,7 @@ def run(
     with RawClient(server) as raw:
         truth = raw.snapshot
     found = differences({"window": window, "script": script}, truth)
+    found += untold(truth, server.contents()["values"])
     assert not found, "\n".join(found)
     assert window.sync(30) == script.sync(30) == truth.revision, "at rest the scene changes no more"
     window.exact_screenshot()
@@ -93,7 +105,7 @@ def run(
 
 
 def test_two_clients_and_the_server_agree_after_300_random_actions(
-    window: StreamedViewer, server: ServerProcess, connect: Connect
+    window: StreamedViewer, server: SceneServer, connect: Connect
 ) -> None:
     run(window, connect(server), server, actions=300, seed=1)
 
@@ -101,7 +113,7 @@ def test_two_clients_and_the_server_agree_after_300_random_actions(
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_they_agree_when_a_hand_is_at_the_windows_own_controls(
-    window: StreamedViewer, server: ServerProcess, connect: Connect, monkeypatch: pytest.MonkeyPatch
+    window: StreamedViewer, server: SceneServer, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # What napari raises in one of Qt's slots is shown to a user; PyQt ends the process, if nobody takes it.
     raised: list[str] = []  # no errors: they would keep what they met
@@ -112,7 +124,7 @@ def test_they_agree_when_a_hand_is_at_the_windows_own_controls(
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_two_clients_and_the_server_agree_after_5000_random_actions(
-    window: StreamedViewer, server: ServerProcess, connect: Connect
+    window: StreamedViewer, server: SceneServer, connect: Connect
 ) -> None:
     run(window, connect(server), server, actions=5000, seed=2)
 
