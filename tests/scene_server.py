@@ -26,7 +26,7 @@ class SceneServer(ServerProcess):
     def contents(self) -> dict[str, Any]:
         """Return what the layers hold on the server, by name, as `gestures.contents` tells it.
 
-        Under "elements", by name, what their elements have for themselves.
+        Under "elements", by name, what their elements have for themselves, under "values" all their properties.
         """
         os.kill(self.pid, signal.SIGUSR1)
         assert self._process is not None and self._process.stdout is not None
@@ -42,6 +42,7 @@ def main(scene: str, size: str) -> None:
     sys.path.insert(0, str(Path(__file__).parent))
     from gestures import all_contents  # noqa: PLC0415
     from napari_cuda.element_values import element_values  # noqa: PLC0415
+    from napari_cuda.layer_state import layer_values  # noqa: PLC0415
     from scenes import SCENES  # noqa: PLC0415
 
     def announce(server: object) -> None:
@@ -57,7 +58,8 @@ def main(scene: str, size: str) -> None:
             layer.name: {name: array.tolist() for name, array in element_values(layer).items()}
             for layer in viewer.layers
         }
-        print(json.dumps(all_contents(viewer) | {"elements": elements}), flush=True)
+        values = {layer.name: layer_values(layer) for layer in viewer.layers}
+        print(json.dumps(all_contents(viewer) | {"elements": elements, "values": values}), flush=True)
 
     signal.signal(signal.SIGUSR1, tell_contents)
     napari_cuda.serve(viewer, on_ready=announce, port=0, size=(width, height))

@@ -47,7 +47,8 @@ def layer_spec(layer: Layer, layer_id: str) -> m.LayerSpec:
         ndim=layer.ndim,
         shape=[int(n) for n in pixels.shape] if gridded and pixels is not None else [],
         dtype=str(np.dtype(layer.dtype)) if gridded else "",
-        extent=np.nan_to_num(extent).tolist(),
+        # What is empty is nowhere: at the origin it would be a part of the scene.
+        extent=[] if np.isnan(extent).all() else np.nan_to_num(extent).tolist(),
         rgb=bool(getattr(layer, "rgb", False)),
         level_shapes=[[int(n) for n in level.shape] for level in data] if multiscale and data is not None else [],
         source=str(layer.source.path or ""),

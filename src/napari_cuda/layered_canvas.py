@@ -31,6 +31,7 @@ PRIVATE_NAMES = (
     "_update_scenegraph",
     "_update_viewer_overlays",
     "_update_world_units",
+    "_viewer_overlay_to_visual",
 )
 """What of napari's canvas is used or overridden here. Checked by tests/contract/test_layered_canvas.py."""
 
@@ -92,6 +93,7 @@ class LayeredCanvas(VispyCanvas):
         else:
             self._setup_single_view()
         self._reorder_layers()
+        self._drop_overlays_without_cell()
         self._update_viewer_overlays()
         # Before layers get new overlays, as in napari: what is there then moves with its layer by half a pixel.
         if self._needs_world_units_update:
@@ -107,6 +109,13 @@ class LayeredCanvas(VispyCanvas):
             self.on_draw()  # cameras of a new grid, the level of a new pyramid: before it is drawn
         self._gridded, self._new_levels = gridded, False
 
+    def _drop_overlays_without_cell(self) -> None:
+        """Keep no more of an overlay than there are cells: a mend of napari 0.9.2, which fails at a smaller grid."""
+        rows, columns = self.viewer.canvas.grid.actual_shape(self.viewer.layers)
+        for visuals in self._viewer_overlay_to_visual.values():
+            while len(visuals) > max(1, rows * columns):
+                visuals.pop().close()
+
     # --- what napari calls at its events --------------------------------------------------
 
     def add_layer_visual_mapping(self, napari_layer: Layer, vispy_layer: Any) -> None:
@@ -117,6 +126,7 @@ class LayeredCanvas(VispyCanvas):
 
     def _update_scenegraph(self, event: object = None) -> None:
         self._behind = True
+        self._drop_overlays_without_cell()  # any overlay that is shown before the next draw has napari look at all
         self._scene_canvas.update()
 
     def _clean_and_update_scenegraph(self) -> None:

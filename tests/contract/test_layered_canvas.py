@@ -59,6 +59,29 @@ def test_name_exists(both: tuple[napari.Viewer, napari.Viewer], name: str) -> No
     assert hasattr(both[0].window._qt_viewer.canvas, name), f"{name} is gone. {UPGRADE}"
 
 
+def test_a_grid_made_smaller_keeps_what_is_drawn_in_all_cells(both: tuple[napari.Viewer, napari.Viewer]) -> None:
+    """napari fails at it, in its own window too: should that be mended, so can be `_drop_overlays_without_cell`."""
+    for viewer in both:
+        viewer.canvas.grid.enabled, viewer.canvas.grid.shape = False, (-1, -1)
+        viewer.layers.clear()
+        for number in range(8):
+            viewer.add_image(np.full((8, 9), number, np.uint8))
+        viewer.scene.overlays["axes"].visible = viewer.canvas.grid.enabled = True
+        canvas_of(viewer)
+    stock, ours = both
+    try:
+        with pytest.raises(TypeError):
+            stock.canvas.grid.shape = (2, 3)
+        ours.canvas.grid.shape = (2, 3)
+        ours.canvas.overlays["text"].visible = True
+        shown = canvas_of(ours)._viewer_overlay_to_visual[ours.scene.overlays["axes"]]
+        assert [place_of(canvas_of(ours), one.node.parent) for one in shown] == [1, 2, 3, 4, 5, 6]
+    finally:
+        for viewer in both:
+            viewer.scene.overlays["axes"].visible = viewer.canvas.overlays["text"].visible = False
+            viewer.canvas.grid.enabled, viewer.canvas.grid.shape = False, (-1, -1)
+
+
 def place_of(canvas: Any, view: Any) -> Any:
     views = [canvas.view, *canvas.grid_views]
     return next((number for number, known in enumerate(views) if view in (known, known.scene)), None)

@@ -267,6 +267,22 @@ def test_new_labels_are_as_large_as_what_is_selected(here: RemoteViewer, there: 
     assert "pyramid - Labels" not in names(there)
 
 
+def test_new_labels_that_are_too_large_are_refused_and_all_else_goes_on(
+    here: RemoteViewer, there: RemoteViewer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(here._session.loop._host, "notify", said.append)
+    before = names(here)
+    here.layers.selection = {here.add_points([[0] * 4, [1e4] * 4], name="far apart")}
+    here._new_labels()
+    settle(here, there)
+    assert len(said) == 1
+    assert "too large for the server's memory: select a smaller layer alone (Unable to allocate" in said[0]
+    here.layers.remove("far apart")
+    settle(here, there)
+    assert names(here) == names(there) == before
+
+
 def test_a_name_that_is_taken_is_counted_up(here: RemoteViewer, there: RemoteViewer) -> None:
     here.add_points(ndim=2, name="spots")
     there.add_points(ndim=2, name="spots")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from napari.layers import Image, Surface
+from napari.layers import Image, Points, Surface
 
 from layers_of_each_kind import layer_of
 from napari_cuda.layer_state import FARTHEST, check_drawable, check_placement, kind_of, layer_spec, layer_values
@@ -28,6 +28,10 @@ def test_every_kind_has_its_spec_and_all_values(kind: str) -> None:
     values = layer_values(layer)
     assert set(values) == set(layer_properties(kind))
     json.dumps(values, allow_nan=False)
+
+
+def test_what_is_empty_is_nowhere() -> None:
+    assert layer_spec(Points(None, ndim=3), "L1").extent == []
 
 
 def test_a_subclass_is_of_its_base_s_kind() -> None:

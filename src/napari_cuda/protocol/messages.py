@@ -104,7 +104,7 @@ class Goodbye(Message, frozen=True, tag="session.goodbye"):
 class LayerSpec(msgspec.Struct, frozen=True):
     """What a client needs to build the remote layer. Never pixel data.
 
-    `extent` is [[min …], [max …]] of the data in data coordinates.
+    `extent` is [[min …], [max …]] of the data in data coordinates, [] if there is none yet.
     """
 
     layer: str

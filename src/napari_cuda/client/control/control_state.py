@@ -251,6 +251,10 @@ class ControlStateContext:
         restores = [Restore(target, values, (reason,)) for target, values in restored.items()]
         return restores or ([Restore("", {}, (reason,))] if commanded else [])
 
+    def is_pending(self, target: str) -> bool:
+        """Return whether something was set on an object and not confirmed yet."""
+        return any(pending_target == target for pending_target, _ in self._pending)
+
     # --- synchronisation ----------------------------------------------------------------
 
     @property

@@ -36,8 +36,8 @@ class LayerListOwner(Protocol):
     def applying(self) -> bool:
         """True while the server's values are shown: what changes then is no wish of the user."""
 
-    def showing(self) -> AbstractContextManager[None]:
-        """Within this, what changes is no wish of the user."""
+    def placing(self) -> AbstractContextManager[None]:
+        """Within this the user moves a layer, and what else changes is no wish of the user."""
 
     def command(self, name: str, **args: Wire) -> int:
         """Ask the server to do something; return the number under which it is acknowledged (0: not asked)."""
@@ -79,6 +79,8 @@ class LayerListMirror:
         """Removed here and not (yet) by the server. Bound: the layers that there were."""
         self._created: dict[str, int] = {}
         """Made here and not yet by the server: the number of the command. Bound: the layers that there are."""
+        self._set_here: set[str] = set()
+        """Something was set on them here, and not compared yet what napari made of it. Bound: the layers there are."""
         self._links: list[list[str]] = []
         self._coming: deque[m.LayerState] = deque()
         """Of the snapshot, and not here yet. Bound: the layers that there are."""
@@ -108,6 +110,7 @@ class LayerListMirror:
         self._layers.clear()
         self._removed.clear()
         self._created.clear()
+        self._set_here.clear()
         self._links = []
         self._coming = deque(states)
         for _ in states[:LAYERS_AT_ONCE]:
@@ -210,6 +213,20 @@ class LayerListMirror:
             self.show()
         return bool(refused or unmade)
 
+    def settle_values(self) -> None:
+        """Show what the server told of layers on which all that was set here is done.
+
+        napari sets more than it is asked to, and what of that came out otherwise here the server need not tell: there
+        it may never have changed. Of a range of contrast limits that went down and up again it hears nothing.
+        """
+        for layer_id in [
+            layer_id for layer_id in self._set_here if not self._control.is_pending(layer_object(layer_id))
+        ]:
+            self._set_here.discard(layer_id)
+            layer = self._find(layer_id)
+            if layer is not None:
+                remote_layers.show(layer, self._control.known(layer_object(layer_id)))
+
     def show(self) -> None:
         """Show the order and the selection that the server told, but for what the user set since."""
         known = self._control.known(Scope.SCENE)
@@ -269,11 +286,12 @@ class LayerListMirror:
         with added_unselected(self._viewer.layers):  # the server says what is selected
             self._viewer.add_layer(layer)
         self._layers[state.spec.layer] = layer
-        layer.attach(self._on_set, self._on_command, self._owner.showing)
+        layer.attach(self._on_set, self._on_command, self._owner.placing)
 
     # --- from the user ------------------------------------------------------------------
 
     def _on_set(self, layer: RemoteLayer, row: Property, value: Wire) -> None:
+        self._set_here.add(layer.remote_id)
         if self._control.set_local(layer_object(layer.remote_id), row.name, value):
             self._owner.flush_soon()
 
@@ -341,7 +359,7 @@ class LayerListMirror:
                 self._take_back(layer, str(error))
         self._insert_here(index, layer)
         if remote is not None:  # not before: napari may count its name up, and so does the server's
-            remote.attach(self._on_set, self._on_command, self._owner.showing)
+            remote.attach(self._on_set, self._on_command, self._owner.placing)
 
     def _create(self, index: int, layer: Layer) -> Any:
         created = creation(layer, index)

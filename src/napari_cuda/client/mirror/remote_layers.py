@@ -79,7 +79,7 @@ class RemoteLayer(RemoteTools, DataElsewhere, NoLocalData):
         """Take over what the layer's own constructor will ask for."""
         self.remote_id = spec.layer
         self.remote_kind = spec.kind
-        self.remote_extent = None if spec.shape else np.asarray(spec.extent, dtype=float)
+        self.remote_extent = _extent(spec)
         self._quiet = 1
 
     def built(self) -> None:
@@ -121,18 +121,27 @@ class RemoteLayer(RemoteTools, DataElsewhere, NoLocalData):
             self.on_command(name, args)
 
     def set_mirrored(self, base: property, row: Property, value: Any) -> None:
-        """Set through napari's own setter, then tell the owner what came of it."""
+        """Set through napari's own setter, then tell the owner what came of it.
+
+        It is set before those who listen hear of it: that one of them raises does not keep it here.
+        """
         if self._autoscaled and self._quiet == 0 and row.name == "contrast_limits_range" and self._are_limits(value):
             # napari's button: autoscale, and then the limits become the range. Only the server knows them.
             self.command("layer.reset_contrast_limits_range", to_limits=True)
             return
         self._autoscaled &= row.name != "contrast_limits"
-        mode = self.mode
-        with self.applying():
-            if row.name in PLACEMENT:
-                self._place(base, row, value)
-            else:
-                base.__set__(self, value)
+        mode, by_user = self.mode, self._quiet == 0
+        before = conversion.read(self, row) if by_user else None
+        try:
+            with self.applying():
+                if row.name in PLACEMENT:
+                    self._place(base, row, value)
+                else:
+                    base.__set__(self, value)
+        except BaseException:
+            if by_user and conversion.read(self, row) != before:
+                self._tell(row)
+            raise
         self._tell(row)
         if row.name == "visible" and self.mode != mode:
             self._tell(layer_properties(self.remote_kind)["mode"])
@@ -172,9 +181,11 @@ class RemoteLayer(RemoteTools, DataElsewhere, NoLocalData):
                 raise ValueError(f"{error}; values of single elements are set on the server") from None
         self._held[row.attribute] = value
         emitter = self.events.emitters.get(row.attribute)  # type: ignore[attr-defined]
-        if emitter is not None:
-            emitter()
-        self._tell(row)
+        try:
+            if emitter is not None:
+                emitter()
+        finally:
+            self._tell(row)
 
     def feature_names(self) -> list[str]:
         """Return the names of the layer's features; their values are on the server."""
@@ -338,9 +349,16 @@ def place(layer: Layer, spec: m.LayerSpec) -> None:
             if shapes != [list(level) for level in _levels(layer)] or np.dtype(remote.dtype) != data[0].dtype:
                 remote.data = data if spec.level_shapes else data[0]
         else:
-            remote.remote_extent = np.asarray(spec.extent, dtype=float)
+            remote.remote_extent = _extent(spec)
         extent_changed(layer)
         layer.events.extent()
+
+
+def _extent(spec: m.LayerSpec) -> npt.NDArray[np.float64] | None:
+    """Return where the data is, in data coordinates, NaN if it is empty; None for pixels, whose stub is as large."""
+    if spec.shape:
+        return None
+    return np.asarray(spec.extent, dtype=float) if spec.extent else np.full((2, spec.ndim), np.nan)
 
 
 def _levels(layer: Layer) -> list[tuple[int, ...]]:

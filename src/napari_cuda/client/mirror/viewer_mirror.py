@@ -84,6 +84,8 @@ class ViewerMirror:
         self._reminders = RateLimit(REMIND_EVERY_S)
         self._applying = 0
         self._dims_moving = False
+        self._placed = False
+        """A layer was moved here, and dims with it: how far, only the server can tell."""
         self._connect()
 
     def _connect(self) -> None:
@@ -115,6 +117,8 @@ class ViewerMirror:
                 case m.Ack():
                     self._restore(self._control.acked(message))
                     self._settle(range(message.intent + 1))
+                    self._layers.settle_values()
+                    self._settle_dims()
                 case Unanswered(intents, reason):
                     self._restore(self._control.unanswered(intents, reason))
                     self._settle(intents)
@@ -310,6 +314,12 @@ class ViewerMirror:
         if self._layers.settled(numbers):
             self._keep_model()
 
+    def _settle_dims(self) -> None:
+        """All that was set is told: dims that came out otherwise than here were told, those that did not change not."""
+        if self._placed and not self._control.unacknowledged:
+            self._placed = False
+            self._keep_model()
+
     def _restore(self, restores: Iterable[Restore]) -> None:
         for restore in restores:
             for reason in restore.reasons:
@@ -390,6 +400,13 @@ class ViewerMirror:
     def post(self, call: Callable[[], None]) -> object:
         """Run `call` after what runs now."""
         return self._host.post(call)
+
+    @contextmanager
+    def placing(self) -> Iterator[None]:
+        """Within this the user moves a layer: what becomes of dims and camera is no wish of the user, but a guess."""
+        self._placed = True
+        with self.showing():
+            yield
 
     @contextmanager
     def showing(self) -> Iterator[None]:

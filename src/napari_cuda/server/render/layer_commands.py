@@ -85,7 +85,13 @@ class LayerCommands:
             layer.reset_contrast_limits_range()
 
     def _new_labels(self, context: CommandContext, args: c.NewLabels) -> None:
-        add_new_labels(context.model)
+        try:
+            add_new_labels(context.model)
+        except MemoryError as error:
+            raise CommandError(
+                "new labels are as large as all that is selected, too large for the server's memory: select a smaller "
+                f"layer alone ({first_line(error)})"
+            ) from error
 
     def _create(self, context: CommandContext, args: c.CreateLayer) -> None:
         spec = args.state.spec

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-# pydantic's error is a ValueError; layer actions raise the last two on layers of the wrong kind.
+# pydantic's error is a ValueError; layer actions raise the last two on layers of the wrong kind. Memory: an array
+# that was asked for is too large; nothing of it is there.
 REFUSALS = (
-    ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, NotImplementedError, AssertionError,
+    ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, MemoryError, NotImplementedError,
+    AssertionError,
 )  # fmt: skip
 
 LONGEST_REASON = 200

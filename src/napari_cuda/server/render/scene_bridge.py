@@ -175,17 +175,15 @@ class SceneBridge:
         return any(layer.visible and not layer.loaded for layer in self._viewer.layers)
 
     def observe(self) -> Observation:
-        """Return what the objects that were marked look like now, and clear the marks."""
-        seen = Observation()
-        # Cleared first: a layer that cannot be read is looked at again when it changes, not for ever.
-        layers, self._dirty_layers = self._dirty_layers, set()
+        """Return what the objects that were marked look like now, and clear the marks.
+
+        Raises what napari raises on a layer that cannot be read; all else stays marked.
+        """
+        seen = Observation(layers=self._read_layers())
         seen.edited, self._edited = frozenset(self._edited), set()
         scopes, self._dirty_scopes = self._dirty_scopes, set()
         names, self._dirty_view = self._dirty_view, set()
         changed, self._layers_changed = self._layers_changed, False
-        for layer_id, reader in self._readers.items():
-            if layer_id in layers:
-                seen.layers[layer_id] = reader.state()
         if changed:
             seen.present = frozenset(self._readers)
         for scope in scopes:
@@ -194,6 +192,18 @@ class SceneBridge:
             rows = scope_properties(Scope.VIEW)
             seen.scopes[Scope.VIEW] = _read_all(self.view, (rows[name] for name in names))
         return seen
+
+    def _read_layers(self) -> dict[str, m.LayerState]:
+        states = {}
+        marked, self._dirty_layers = self._dirty_layers, set()
+        for layer_id in [layer_id for layer_id in self._readers if layer_id in marked]:
+            try:
+                states[layer_id] = self._readers[layer_id].state()
+            except BaseException:
+                # That one is looked at again when it changes, not for ever.
+                self._dirty_layers |= marked - {layer_id}
+                raise
+        return states
 
     def mark_all(self) -> None:
         """Have all of it observed, thumbnails too: nobody knows this scene, or not any more."""

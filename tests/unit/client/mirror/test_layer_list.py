@@ -55,7 +55,7 @@ class Owner:
     def names(self) -> list[str]:
         return [layer.name for layer in self.viewer.layers]
 
-    def showing(self) -> AbstractContextManager[None]:
+    def placing(self) -> AbstractContextManager[None]:
         return nullcontext()
 
     def command(self, name: str, **args: Wire) -> int:

@@ -286,6 +286,19 @@ def test_where_it_cannot_be_it_is_not_put(name: str, value: Any) -> None:
     assert layer.extent.world.tolist() == viewer.layers.extent.world.tolist() == before
 
 
+@pytest.mark.parametrize(("kind", "name", "value"), [("image", "opacity", 0.5), ("shapes", "edge_width", 7.0)])
+def test_what_is_set_is_told_though_one_who_listens_raises(kind: str, name: str, value: float) -> None:
+    def fail(_event: object) -> None:
+        raise RuntimeError("of a widget that is gone")
+
+    layer = build(kind)
+    owner = Owner(layer)
+    getattr(layer.events, name).connect(fail)
+    with pytest.raises(Exception, match="of a widget that is gone"):
+        setattr(layer, name, value)
+    assert owner.sets == [("L1", name, value)]
+
+
 def test_before_it_is_attached_nothing_is_told() -> None:
     layer = build("image")
     layer.opacity = 0.5
@@ -339,6 +352,22 @@ def test_follows_a_change_of_its_place(kind: str) -> None:
     assert extents
     assert np.array_equal(extents[-1], layer.extent.world)
     assert owner.sets == []
+
+
+@pytest.mark.parametrize("kind", ["points", "shapes", "vectors"])
+def test_what_is_empty_is_no_part_of_the_scene(kind: str) -> None:
+    viewer = ViewerModel()
+    viewer.add_layer(build("image"))
+    before = viewer.layers.extent.world.tolist()
+    empty = build(kind, layer="L2", extent=[])
+    viewer.add_layer(empty)
+    Owner(empty)
+    empty.translate = (1e6, 1e6, 1e6)
+    assert viewer.layers.extent.world.tolist() == before
+    remote_layers.place(empty, spec_of(kind, extent=[[0.0, 0.0, 0.0], [1.0, 2.0, 3.0]]))
+    assert viewer.layers.extent.world[1].min() > 1e5
+    remote_layers.place(empty, spec_of(kind, extent=[]))
+    assert viewer.layers.extent.world.tolist() == before
 
 
 def test_layers_share_nothing() -> None:

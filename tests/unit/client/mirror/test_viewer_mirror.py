@@ -75,6 +75,37 @@ def test_a_refused_place_leaves_dims_as_the_server_has_them(desk: Desk) -> None:
     assert [list(found) for found in desk.viewer.dims.range] == ranges
 
 
+def test_an_accepted_place_that_moved_no_dims_there_leaves_dims_as_the_server_has_them(desk: Desk) -> None:
+    ranges = [[1.0, 3.0, 1.0], [0.0, 4.0, 1.0]]
+    desk.mirror.handle(m.DimsUpdate(2, {"ndim": 2, "range": ranges}))
+    desk.viewer.layers[0].translate = (9, 9)
+    desk.turn()
+    first = desk.sent[-1].intent
+    desk.viewer.layers[0].translate = (12, 12)
+    desk.mirror.handle(m.Ack(first, 3))
+    desk.turn()
+    assert desk.viewer.dims.range[0].stop == 15, "what was set since is on its way"
+    moved = desk.sent[-1]
+    desk.mirror.handle(m.LayerUpdate(4, "L1", values={"translate": [12.0, 12.0]}))
+    desk.mirror.handle(m.Ack(moved.intent, 4))
+    assert [list(found) for found in desk.viewer.dims.range] == ranges
+
+
+def test_what_napari_made_of_a_value_that_was_taken_back_is_the_server_s(desk: Desk) -> None:
+    layer = desk.viewer.layers[0]
+    known = {"contrast_limits": [0, 200], "contrast_limits_range": [0, 255]}
+    desk.mirror.handle(m.LayerUpdate(2, "L1", values=known))
+    layer.contrast_limits_range = (0, 100)  # which cuts the limits
+    layer.contrast_limits_range = (0, 255)
+    layer.opacity = 0.5
+    desk.turn()
+    assert list(layer.contrast_limits) == [0, 100], "nothing is known of it yet"
+    desk.mirror.handle(m.LayerUpdate(3, "L1", values={"opacity": 0.5}))
+    desk.mirror.handle(m.Ack(desk.sent[-1].intent, 3))
+    assert list(layer.contrast_limits) == [0, 200]
+    assert [intent.values for intent in desk.sent] == [{"contrast_limits_range": [0, 255], "opacity": 0.5}]
+
+
 def test_modes_are_the_server_s_whatever_napari_remembers(desk: Desk) -> None:
     layer = desk.viewer.layers[0]
     desk.mirror.handle(m.LayerUpdate(2, "L1", values={"mode": "transform"}))

@@ -84,6 +84,17 @@ def test_what_is_well_made_is_added_under_its_id(stage: CommandStage) -> None:
     assert stage.bridge.layer_id(stage.viewer.layers[0]) == NEW
 
 
+def test_new_labels_that_no_memory_holds_are_refused_with_what_to_do(stage: CommandStage) -> None:
+    before = list(stage.viewer.layers)
+    wide = stage.viewer.add_points([[0, 0, 0, 0], [3e4, 3e4, 3e4, 3e4]])
+    stage.viewer.layers.selection = {wide}
+    reason = stage.do("layers.new_labels")
+    assert "select a smaller layer alone (Unable to allocate" in reason
+    assert "\n" not in reason
+    stage.viewer.layers.remove(wide)
+    assert list(stage.viewer.layers) == before
+
+
 def test_a_large_layer_is_projected_by_a_job(stage: CommandStage) -> None:
     threads = []
 
