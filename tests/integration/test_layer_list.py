@@ -213,6 +213,18 @@ def test_every_kind_of_column_arrives(server: SceneServer, here: RemoteViewer, t
     settle(here, there)
 
 
+def test_a_picture_shows_what_is_known_of_others(here: RemoteViewer, there: RemoteViewer) -> None:
+    settle(here, there)
+    layer = next(layer for layer in here.layers if layer.visible)
+    for opacity in (0.2, 0.9, 0.3, 1.0):
+        layer.opacity = opacity
+        here._session.mirror.flush()
+        while there.layers[layer.name].opacity != opacity:
+            there.pump(0.0001)
+        picture = there.screenshot()
+        assert np.array_equal(picture, here.screenshot())
+
+
 def test_a_texture_is_drawn(here: RemoteViewer, there: RemoteViewer) -> None:
     shown = [layer for layer in here.layers if layer.visible]
     for layer in shown:

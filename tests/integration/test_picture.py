@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+from napari._qt.utils import QImg2array
 from PIL import Image
 from scipy import ndimage
 
@@ -232,8 +233,8 @@ def test_colours_survive_the_video_within_6(server_of: Serve) -> None:
 
 
 def window_picture(viewer: StreamedViewer) -> Rgba:
-    """Return what the window's canvas shows, (H, W, 4) uint8."""
-    picture: Rgba = viewer.screenshot(canvas_only=True, flash=False)
+    """Return what the window's canvas shows, (H, W, 4) uint8: napari's own screenshot waits for the exact picture."""
+    picture: Rgba = QImg2array(viewer.window._qt_viewer.canvas.native.grabFramebuffer())
     return picture
 
 

@@ -185,15 +185,19 @@ class RemoteSession:
         return shown.revision
 
     def screenshot(self, timeout_s: float = 30.0) -> npt.NDArray[np.uint8]:
-        """Return the exact picture of the present state: (H, W, 4) uint8 RGBA."""
+        """Return the exact picture of the present state: (H, W, 4) uint8 RGBA.
+
+        That is all that was set here, and what is known here of what others set.
+        """
         state = self.loop.state
         self.sync(timeout_s)
+        known = state.control.revision
 
         def exact() -> ExactPicture | None:
             revision, frame = state.control.settled_revision, self.loop.frame
             if state.phase is not LoopPhase.STREAMING or revision is None or frame is None:
                 return None
-            if state.shown.exact_revision < revision:
+            if state.shown.exact_revision < max(revision, known):
                 return None
             # Data that arrived since may have changed the picture of the same revision: its exact one comes too.
             return frame.picture if isinstance(frame.picture, ExactPicture) else None

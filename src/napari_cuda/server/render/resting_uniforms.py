@@ -81,11 +81,13 @@ class RestingProgram(GlirProgram):
         self._sources: list[tuple[type[_RestingShader], str]] = []
         self._varying: frozenset[str] = frozenset()
         self._constants: dict[str, float] = {}
-        self._uniforms: dict[str, tuple[str, npt.NDArray[Any]]] = {}
+        self._uniforms: dict[str, tuple[Any, ...]] = {}
+        self._textures: dict[str, int] = {}
+        self._buffers: dict[str, tuple[Any, ...]] = {}
 
     def attach(self, id_: int) -> None:
         if not self._attached_shaders:
-            self._begin()  # code in place of what was linked before: vispy sets all uniforms again
+            self._begin()  # code in place of what was linked before: vispy sets all anew
         super().attach(id_)
         shader = self._parser.get_object(id_)
         self._sources.append((type(shader), shader.source))
@@ -100,8 +102,19 @@ class RestingProgram(GlirProgram):
         self._uniforms[name] = type_, value
         super().set_uniform(name, type_, value)
 
+    def set_texture(self, name: str, value: int) -> None:
+        self._textures[name] = value
+        super().set_texture(name, value)
+
+    def set_attribute(self, name: str, type_: str, value: tuple[Any, ...], divisor: int | None = None) -> None:
+        self._buffers[name] = type_, value, divisor
+        super().set_attribute(name, type_, value, divisor)
+
     def _let_vary(self, name: str) -> None:
-        """Link again, with a uniform in place of the constant, and all else as it was."""
+        """Link again, with a uniform in place of the constant, and all else as it was set.
+
+        Of what was set, what the constant had switched off was nowhere until now.
+        """
         self._varying |= {name}
         self._constants = {}
         shaders = []
@@ -111,17 +124,19 @@ class RestingProgram(GlirProgram):
             gl.glAttachShader(self._handle, shader.handle)
             self._constants |= shader.constants
             shaders.append(shader)
-        attributes, samplers = self._attributes, self._samplers
-        for attribute, (_, location, *_) in attributes.items():
-            gl.glBindAttribLocation(self._handle, location, attribute)
         self._attached_shaders = shaders
         self.link_program()
-        self._attributes.update(attributes)
-        self._samplers.update(samplers)
-        self.activate()
-        for sampler, (*_, unit) in samplers.items():
-            gl.glUniform1i(gl.glGetUniformLocation(self._handle, sampler), unit)
-        for uniform, (type_, value) in self._uniforms.items():
-            super().set_uniform(uniform, type_, value)
         for shader in shaders:
             shader.delete()
+        for uniform, args in self._uniforms.items():
+            super().set_uniform(uniform, *args)
+        for sampler, texture in self._textures.items():
+            if self._is_there(texture):
+                super().set_texture(sampler, texture)
+        for attribute, (type_, value, divisor) in self._buffers.items():
+            if value[0] == 0 or self._is_there(value[0]):
+                super().set_attribute(attribute, type_, value, divisor)
+
+    def _is_there(self, object_id: int) -> bool:
+        """Return whether a texture or buffer was not deleted since it was set."""
+        return self._parser.get_object(object_id) is not None
