@@ -93,7 +93,6 @@ class LayeredCanvas(VispyCanvas):
         else:
             self._setup_single_view()
         self._reorder_layers()
-        self._drop_overlays_without_cell()
         self._update_viewer_overlays()
         # Before layers get new overlays, as in napari: what is there then moves with its layer by half a pixel.
         if self._needs_world_units_update:

@@ -138,7 +138,7 @@ class RemoteLayer(RemoteTools, DataElsewhere, NoLocalData):
                     self._place(base, row, value)
                 else:
                     base.__set__(self, value)
-        except BaseException:
+        except BaseException:  # an interrupt too: what shows here must be what is told
             if by_user and conversion.read(self, row) != before:
                 self._tell(row)
             raise

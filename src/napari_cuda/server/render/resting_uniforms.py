@@ -18,7 +18,7 @@ RESTING: Mapping[str, float] = {
     "u_rgb_mode": 0,
 }
 """Uniforms of vispy's and napari's shaders that most scenes leave at that: the gamma of images and volumes, how an
-image is drawn, whether objects are picked by their colours, and whether a volume has colours of its own."""
+image is drawn, whether a filter is on (picking, a texture), and whether a volume has colours of its own."""
 
 _DECLARATION = re.compile(
     r"^(?P<indent>\s*)uniform\s+(?P<type>float|int)\s+(?P<name>(?P<base>\w+?)(?:_\d+)?)\s*;", re.M

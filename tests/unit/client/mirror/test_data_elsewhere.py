@@ -32,15 +32,18 @@ def remote(kind: str) -> Any:
     return layer
 
 
+def shapes_of(data: Any) -> list[tuple[int, ...]]:
+    return [np.shape(part) for part in (data if isinstance(data, (list, tuple)) else [data])]
+
+
 @pytest.mark.parametrize("kind", LAYERS)
 def test_data_cannot_be_set_here(kind: str) -> None:
     layer = remote(kind)
-    before = [np.shape(part) for part in layer.data] if isinstance(layer.data, (list, tuple)) else layer.data.shape
+    before = shapes_of(layer.data)
     for name in ("data", *SETTERS.get(kind, ())):
         with pytest.raises(DataError, match=rf"^{name} cannot be set here: the data of '.*' is on the server\. Use "):
             setattr(layer, name, np.ones((2, 2)))
-    after = [np.shape(part) for part in layer.data] if isinstance(layer.data, (list, tuple)) else layer.data.shape
-    assert after == before
+    assert shapes_of(layer.data) == before
     with pytest.raises(DataError, match=r"^as_layer_data_tuple: the data of"):
         layer.as_layer_data_tuple()
 
