@@ -31,6 +31,9 @@ ARGUMENTS = [
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 WINDOW = {"width": 800, "height": 560}
+SIZE_STAYS_S = 0.5
+"""Longer than the page waits with a new size."""
+
 PATIENCE_S = 30.0
 
 _PICTURE = """canvas => {
@@ -147,6 +150,19 @@ class Watcher:
         """Return the server's framebuffer, of a revision or a later one, proven by its hash."""
         self.until(lambda viewer: viewer.revision >= revision)
         return self.viewer.screenshot(60)
+
+    def fits(self, view: View) -> None:
+        """Wait until the server draws for the size that a page's canvas has, and that stays: sliders came or went."""
+        fitted_s = time.monotonic()
+
+        def stays(viewer: Any) -> bool:
+            nonlocal fitted_s
+            box = view.canvas.bounding_box()
+            if box is None or list(viewer.canvas.size) != [round(box["height"]), round(box["width"])]:
+                fitted_s = time.monotonic()
+            return time.monotonic() - fitted_s > SIZE_STAYS_S
+
+        self.until(stays)
 
     def same_as(self, view: View) -> bool:
         """Return whether a page's canvas is the server's framebuffer at rest, byte for byte."""

@@ -91,6 +91,19 @@ def test_every_writable_property_of_a_simple_kind_has_a_control(view: View) -> N
     assert len(there) > 50
 
 
+def test_colors_are_shown_and_set(view: View, watcher: Watcher) -> None:
+    points = watcher.viewer.add_points([[1.0, 1.0, 1.0]], name="spots", border_color="dimgrey")
+    watcher.viewer.sync(30)
+    view.select("spots")
+    assert view.field("face_color").input_value() == "#ffffff", "white, which is what is set first"
+    assert view.field("border_color").input_value() == "#696969"
+    view.field("face_color").fill("#ff8000")
+    watcher.until(lambda viewer: np.allclose(viewer.layers["spots"].face_color, [[1, 0.501961, 0, 1]], atol=1e-5))
+    watcher.viewer.layers.remove(points)
+    watcher.viewer.sync(30)
+    view.select("volume")
+
+
 def test_contrast_limits_and_autoscale(view: View, watcher: Watcher) -> None:
     view.select("volume")
     view.button("Show everything").click()
@@ -205,7 +218,10 @@ def test_home_is_naparis_own(view: View, watcher: Watcher) -> None:
 
 
 def test_three_dimensions(view: View, watcher: Watcher) -> None:
-    flat = view.exact()
+    view.press("r")
+    watcher.fits(view)
+    assert watcher.same_as(view)
+    flat = view.picture()
     view.button("Show in 3D").click()
     watcher.until(lambda viewer: viewer.dims.ndisplay == 3)
     assert watcher.same_as(view)
@@ -227,7 +243,9 @@ def test_three_dimensions(view: View, watcher: Watcher) -> None:
     view.press("r")
     view.press("y")
     watcher.until(lambda viewer: viewer.dims.ndisplay == 2)
-    assert np.array_equal(view.exact(), flat)
+    watcher.fits(view)
+    assert watcher.same_as(view)
+    assert np.array_equal(view.picture(), flat)
 
 
 def test_grid(view: View, watcher: Watcher) -> None:

@@ -108,7 +108,7 @@ export function choice(options, set, { signal, label }) {
 /** @param {(value: any) => void} set @param {Around} around @returns {Editor} */
 function colored(set, { signal, label }) {
   /** @type {number[]} */
-  let known = [1, 1, 1, 1];
+  let known = []; // nothing is shown yet: the element would say black
   const send = () => {
     const hex = pick.value.match(/[0-9a-f]{2}/gi) ?? [];
     set([...hex.map((/** @type {string} */ part) => Number((parseInt(part, 16) / 255).toFixed(6))), Number(alpha.value)]);
