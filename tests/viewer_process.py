@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from types import TracebackType
@@ -16,6 +15,7 @@ from typing import Any
 
 import napari_cuda
 from napari_cuda.client.playout.picture import ExactPicture
+from napari_cuda.server_process import ProcessOutput
 
 
 class ViewerProcess:
@@ -25,10 +25,11 @@ class ViewerProcess:
         self._url = url
 
     def __enter__(self) -> ViewerProcess:
-        # A file and not a pipe: a full pipe would stop the viewer, which is for the test to do.
-        self._shown = tempfile.TemporaryFile("w+", encoding="utf-8")
+        # A full pipe would stop the viewer, which is for the test to do.
+        self._shown = ProcessOutput()
         command = [sys.executable, __file__, self._url]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=self._shown, text=True)
+        with self._shown.opened() as shown:
+            self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=shown, text=True)
         return self
 
     def __exit__(
@@ -39,8 +40,7 @@ class ViewerProcess:
 
     def shown(self) -> list[dict[str, Any]]:
         """Return what was shown, oldest first: time in s (monotonic), picture hash, whether exact, seq."""
-        self._shown.seek(0)
-        lines = self._shown.read().splitlines(keepends=True)
+        lines = self._shown.text().splitlines(keepends=True)
         return [json.loads(line) for line in lines if line.endswith("\n")]
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import IO
 from urllib.parse import quote
@@ -34,6 +35,31 @@ def _wait_for_end_of_stdin(stop: Callable[[], None]) -> None:
     stop()
 
 
+class ProcessOutput:
+    """A file that another process writes to, read while it does.
+
+    A file and not a pipe: nobody would read the pipe, and a full one stops the process. Each side opens it for itself:
+    a file that is shared has one position, and reading would move where the other writes.
+    """
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="napari-cuda-")
+        self._path = Path(self._folder.name) / "output"
+        self._path.touch()
+
+    def opened(self) -> IO[bytes]:
+        """Return the end to hand to the process; close it once that was started."""
+        return self._path.open("ab")
+
+    def text(self) -> str:
+        """Return what was written so far."""
+        return self._path.read_text(encoding="utf-8", errors="replace")
+
+    def close(self) -> None:
+        """Delete the file."""
+        self._folder.cleanup()
+
+
 class ServerProcess:
     """Context manager. After it is entered, connections are answered.
 
@@ -46,7 +72,7 @@ class ServerProcess:
         """Run Python with `program` and `arguments`: `napari-cuda serve`, or what announces itself as that does."""
         self._arguments = [sys.executable, *program, *arguments]
         self._process: subprocess.Popen[str] | None = None
-        self._log: IO[str] | None = None
+        self._log: ProcessOutput | None = None
         self.url = ""
         self.token = ""
         self.view_token = ""
@@ -71,17 +97,14 @@ class ServerProcess:
 
     def log(self) -> str:
         """Return what the server wrote to its log so far."""
-        if self._log is None:
-            return ""
-        self._log.seek(0)
-        return self._log.read()
+        return "" if self._log is None else self._log.text()
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
-        # A file and not a pipe: nobody would read the pipe, and a full one stops the server.
-        self._log = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
+        self._log = ProcessOutput()
         pipe = subprocess.PIPE
-        self._process = subprocess.Popen(self._arguments, stdin=pipe, stdout=pipe, stderr=self._log, text=True)
+        with self._log.opened() as log:
+            self._process = subprocess.Popen(self._arguments, stdin=pipe, stdout=pipe, stderr=log, text=True)
         line = self._process.stdout.readline() if self._process.stdout else ""
         if not line:
             self._process.wait()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 from pathlib import Path
 
 import psutil
 import pytest
 
 from napari_cuda.protocol.errors import StartupError
-from napari_cuda.server_process import ServerProcess
+from napari_cuda.server_process import ProcessOutput, ServerProcess
 
 
 def children() -> set[int]:
@@ -50,3 +52,14 @@ def test_a_server_that_was_not_started() -> None:
     assert server.stop() == 0
     with pytest.raises(StartupError, match="was not started"):
         _ = server.pid
+
+
+def test_output_read_while_it_is_written_stays_whole() -> None:
+    output = ProcessOutput()
+    script = "for number in range(20_000): print(number, flush=True)"
+    with output.opened() as file:
+        process = subprocess.Popen([sys.executable, "-c", script], stdout=file)
+    while process.poll() is None:
+        output.text()
+    assert output.text().split() == [str(number) for number in range(20_000)]
+    output.close()
