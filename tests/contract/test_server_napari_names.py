@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 ADAPTERS = [
     ROOT / "src" / "napari_cuda" / "server" / "render" / f"napari_{part}.py"
     for part in ("adapter", "model", "slices", "window")
-]
+] + [ROOT / "src" / "napari_cuda" / "server" / "render" / "opaque_images.py"]
 PROBE = ROOT / "tests" / "integration" / "headless_probe.py"
 
 

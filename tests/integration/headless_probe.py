@@ -15,13 +15,22 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
+from napari._vispy.layers.image import VispyImageLayer
 from napari.components import ViewerModel
 from napari.layers import Image
 from napari.settings import get_settings
+from napari.utils import Colormap
 from qtpy.QtWidgets import QWidget
 from scipy import ndimage
 
-from napari_cuda.server.render import napari_adapter, napari_model, napari_slices, napari_window, resting_uniforms
+from napari_cuda.server.render import (
+    napari_adapter,
+    napari_model,
+    napari_slices,
+    napari_window,
+    opaque_images,
+    resting_uniforms,
+)
 from napari_cuda.server.render.detail import LADDER
 from napari_cuda.server.render.egl import EglContext
 from napari_cuda.server.render.napari_adapter import HeadlessCanvas
@@ -322,6 +331,45 @@ def resting(gl: EglContext, scene: str) -> dict[str, Any]:
     }
 
 
+def blended(gl: EglContext) -> dict[str, Any]:
+    """Two images, one over the other, in all ways that let something through, with and without needless blending."""
+    rng = np.random.default_rng(5)
+    whole, part = rng.integers(0, 255, (240, 320), np.uint8), rng.integers(0, 999, (120, 200), np.uint16)
+    holes = np.where(part > 500, np.nan, part).astype(np.float32)
+    steps: list[tuple[str, Any]] = [
+        ("name", "as it came"),
+        ("opacity", 0.5),
+        ("opacity", 1.0),
+        ("colormap", Colormap([[0, 0, 0, 0], [1, 0.5, 0.2, 1]], name="fading")),
+        ("colormap", Colormap([[0, 0, 0], [1, 0.5, 0.2]], name="hollow", low_color=[0, 0, 0, 0])),
+        ("colormap", "viridis"),
+        *(("blending", blending) for blending in ("additive", "opaque", "minimum", "translucent_no_depth")),
+        ("data", holes),
+        ("data", part),
+    ]
+
+    def go_through() -> tuple[list[np.ndarray], list[bool]]:
+        stage = Stage(gl, (320, 240))
+        stage.viewer.add_image(whole, colormap="magma")
+        top = stage.viewer.add_image(part, translate=(40, 60), contrast_limits=(200, 999))
+        pictures, blends = [], []
+        for name, value in steps:
+            setattr(top, name, value)
+            pictures.append(stage.settle().copy())
+            blends.append(bool(stage.canvas._canvas.layer_to_visual[top].node._vshare.gl_state["blend"]))
+        stage.canvas.close()
+        return pictures, blends
+
+    pictures, blends = go_through()
+    with patch.object(napari_adapter, "SparinglyBlendedImage", VispyImageLayer):
+        plain, _ = go_through()
+    return {
+        "same": [bool(np.array_equal(one, other)) for one, other in zip(pictures, plain, strict=True)],
+        "seen": len({one.tobytes() for one in pictures}),
+        "blends": blends,
+    }
+
+
 def volume_pyramid() -> list[np.ndarray]:
     """Return four levels of blobs in noise, (128, 160, 192) uint8 and halves of it."""
     rng = np.random.default_rng(5)
@@ -418,7 +466,7 @@ def names(gl: EglContext) -> dict[str, Any]:
     }
     missing = [
         name
-        for module in (napari_adapter, napari_model, napari_slices, napari_window)
+        for module in (napari_adapter, napari_model, napari_slices, napari_window, opaque_images)
         for name in module.PRIVATE_NAMES
         if not _resolves(name, roots)
     ]
@@ -479,7 +527,21 @@ def removal(gl: EglContext) -> dict[str, Any]:
 
 PROBES = {
     probe.__name__: probe
-    for probe in (picture, ladder, flat, slicing, giving_up, multiscale, parts, detail, resting, names, removal, leave)
+    for probe in (
+        picture,
+        ladder,
+        flat,
+        slicing,
+        giving_up,
+        multiscale,
+        parts,
+        detail,
+        resting,
+        blended,
+        names,
+        removal,
+        leave,
+    )
 }
 
 

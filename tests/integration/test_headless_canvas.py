@@ -126,6 +126,14 @@ def test_uniforms_as_constants_change_no_pixel(scene: str, resting: list[str], t
     assert set(resting[:-1]) in compiled, "what rests still is, after the gamma was set"
 
 
+def test_images_that_let_nothing_through_are_not_blended(tmp_path: Path) -> None:
+    result = _probe(tmp_path, "blended")
+    assert result["same"] == [True] * 12
+    assert result["seen"] >= 8, "the steps change nothing"
+    # As it came; opacity; a fading and a hollow colormap, then a whole one; four blendings; holes, and none.
+    assert result["blends"] == [not spared for spared in (1, 0, 1, 0, 0, 1, 0, 1, 0, 1, 0, 1)]
+
+
 def test_what_opengl_holds_goes_with_the_layers_when_there_is_time(tmp_path: Path) -> None:
     held = _probe(tmp_path, "removal")["held"]
     for waits, many, left in held:

@@ -15,6 +15,7 @@ ADAPTERS = {
     Path("src/napari_cuda/server/render/napari_model.py"),
     Path("src/napari_cuda/server/render/napari_slices.py"),
     Path("src/napari_cuda/server/render/napari_window.py"),
+    Path("src/napari_cuda/server/render/opaque_images.py"),
     Path("src/napari_cuda/server/render/vispy_backend.py"),
     Path("src/napari_cuda/client/qt/napari_adapter.py"),
     Path("src/napari_cuda/client/mirror/napari_adapter.py"),

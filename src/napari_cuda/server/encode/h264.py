@@ -161,7 +161,7 @@ class H264Encoder:
             dst_color_range=ColorRange.JPEG,
             dst_colorspace=Colorspace.ITU709,
             interpolation=Interpolation.AREA,
-            threads=1,  # more were no faster
+            threads=2,  # the same samples in half the time
         )
         if self.canvas_size != self.coded_size:
             picture = self._padded(picture)

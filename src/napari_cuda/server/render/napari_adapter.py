@@ -42,6 +42,7 @@ from napari_cuda.server.render.listeners import Listeners
 from napari_cuda.server.render.margin import STEP_PX
 from napari_cuda.server.render.napari_model import Tools, UnderCursor
 from napari_cuda.server.render.napari_slices import Slices, place_of, plane_of
+from napari_cuda.server.render.opaque_images import SparinglyBlendedImage
 from napari_cuda.server.render.vispy_backend import CanvasBackend, HeadlessApp, SplitScene
 from napari_cuda.server.render.volume_level import HARDWARE, SOFTWARE, Planes, planes_between
 
@@ -481,7 +482,8 @@ class HeadlessCanvas:
 
     def _add_layer(self, layer: Layer) -> None:
         self._slices.adopt(layer)
-        visual = create_vispy_layer(layer, font_info=self._canvas.font_info())
+        create = SparinglyBlendedImage if isinstance(layer, Image) else create_vispy_layer
+        visual = create(layer, font_info=self._canvas.font_info())
         self._canvas.add_layer_visual_mapping(layer, visual)
 
     def _on_active_change(self) -> None:
