@@ -33,6 +33,7 @@ from napari_cuda.server.data.session_files import SessionFiles
 from napari_cuda.server.data.warm_up import parse_units, warm_up
 from napari_cuda.server.encode.choice import EncoderChoice
 from napari_cuda.server.encode.hub import StreamHub
+from napari_cuda.server.interrupts import Interrupts
 from napari_cuda.server.log_ring import LogRing
 from napari_cuda.server.metrics import ServerMetrics
 from napari_cuda.server.net import http
@@ -83,6 +84,7 @@ class Server:
         self._logs = [logging.getLogger(name) for name in logs]
         self.viewer = viewer
         self.metrics = ServerMetrics()
+        self.interrupts = Interrupts(self.unheard_s)
         self._session = secrets.token_hex(8)
         self._title = viewer.title if viewer.title != "napari" else ""  # what napari calls every viewer
         self._log = LogRing(config.token, config.view_token)
@@ -227,6 +229,11 @@ class Server:
         if self._viewers is not None:
             self._viewers.tell_busy(text)
 
+    def on_interrupt(self, told: Callable[[KeyboardInterrupt], bool]) -> None:
+        """Have `told` hear what interrupted the user's code; it returns False if that is to end the loop."""
+        if self._loop is not None:
+            self._loop.on_interrupt = told
+
     def notify(self, severity: str, text: str) -> None:
         """Tell all viewers something; on the render thread."""
         if self._viewers is not None:
@@ -309,7 +316,7 @@ class Server:
             submit=loop.submit,
             ask=loop.ask,
         )
-        return http.build(http.HttpHost(self.config, session, hub, loop.show, self.metrics, files))
+        return http.build(http.HttpHost(self.config, session, hub, loop.show, self.metrics, files, self.interrupts.ask))
 
 
 def _title(paths: Sequence[str]) -> str:

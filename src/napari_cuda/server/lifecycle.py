@@ -78,7 +78,7 @@ def run_script(
     server = Server(config, ViewerModel(title=script.name), logs=OWN_LOGS)
     server.start()
     try:
-        host = ScriptHost(server)
+        host = ScriptHost(server, script.name)
         stage_windows(host)
         watch = BusyWatch(str(script.absolute()), script.name, server.unheard_s, server.tell_busy)
         with host.ended_by_signals() as stop:
@@ -86,6 +86,7 @@ def run_script(
             watch.start()
             try:
                 ending = run_as_main(script, list(arguments))
+                server.interrupts.possible = False
                 log.info("%s", ending.line)
                 server.say_goodbye(ending.line)
             finally:

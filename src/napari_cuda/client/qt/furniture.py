@@ -59,6 +59,7 @@ class WindowFurniture:
             connect_to=self.ask_where_to_connect,
             reconnect=session.reconnect,
             leave=link.leave,
+            interrupt=session.interrupt,
             copy_address=self._copy_address,
             show_log=self.log.open_now,
             show_roots=show_roots,
@@ -66,6 +67,7 @@ class WindowFurniture:
             set_quality=self._set_quality,
             open_session=lambda: state.phase is not LoopPhase.STOPPED,
             role=lambda: state.role,
+            busy=lambda: bool(state.busy),
         )
         self.menu = RemoteMenu(viewer, actions, figures)
         self._show_phase()

@@ -27,6 +27,7 @@ class RemoteActions:
     connect_to: Callable[[], object]
     reconnect: Callable[[], object]
     leave: Callable[[], object]
+    interrupt: Callable[[], object]
     copy_address: Callable[[], object]
     show_log: Callable[[], object]
     show_roots: Callable[[], object]
@@ -35,6 +36,8 @@ class RemoteActions:
     open_session: Callable[[], bool]
     """Whether there is a session, connected or not, that can be left."""
     role: Callable[[], Role]
+    busy: Callable[[], bool]
+    """Whether code of the user's keeps the server."""
 
 
 class RemoteMenu:
@@ -57,6 +60,9 @@ class RemoteMenu:
         self._qualities = self._add_qualities(QMenu("&Quality", self.menu))
         self.menu.addAction(figures)
         self.menu.addSeparator()
+        self._interrupt = self._add("&Interrupt the Script", actions.interrupt)
+        self._interrupt.setToolTip("As Ctrl+C would on the server: what it computes ends with KeyboardInterrupt")
+        self.menu.addSeparator()
         self._roots = self._add("Served &Folders…", actions.show_roots)
         self._log = self._add("Server &Log…", actions.show_log)
         self._info = QAction("napari-cuda Info", self.menu)
@@ -73,6 +79,7 @@ class RemoteMenu:
         self._leave.setEnabled(there)
         for action in (self._roots, self._log, *self._qualities.values()):
             action.setEnabled(controls)
+        self._interrupt.setEnabled(controls and self._actions.busy())
         quality = self._actions.quality()
         for name, action in self._qualities.items():
             action.setChecked(name == quality)

@@ -109,6 +109,8 @@ class RenderLoop:
         self._wanted = m.InputWanted()
         self._looked_s = 0.0
         self._heard_s = time.monotonic()
+        self.on_interrupt: Callable[[KeyboardInterrupt], bool] = lambda error: False
+        """Called with what interrupted code of the user's; False if nobody here asked for that."""
         self.on_greet: Callable[[str], Sequence[m.ServerMessage]] = lambda viewer: ()
         """What a viewer is told besides the scene when it comes, or comes back."""
 
@@ -172,6 +174,8 @@ class RenderLoop:
         while not stop.is_set():
             try:
                 self._turn()
+            except KeyboardInterrupt as error:
+                self._interrupted(error)
             except Exception as error:  # noqa: BLE001 -- a layer or plugin may raise anything; the session goes on
                 self._report(error)
                 # What failed will most likely fail again: do not spin.
@@ -269,6 +273,8 @@ class RenderLoop:
             if not isinstance(entry, ViewerIntent):
                 try:
                     entry()
+                except KeyboardInterrupt as error:
+                    self._interrupted(error)
                 except Exception as error:  # noqa: BLE001 -- one command must not lose the acks of the others
                     self._report(error)
                 continue
@@ -291,11 +297,18 @@ class RenderLoop:
             if isinstance(intent, m.InputKey):
                 return self._stage.keys.apply(viewer, intent)
             return self._bridge.apply(intent)
+        except KeyboardInterrupt as error:
+            self._interrupted(error)
+            return {}
         except Exception as error:  # a layer or plugin may raise anything; its viewer gets the reason
             log.exception("an intent failed; the session goes on")
             reason = f"the server failed: {type(error).__name__}: {error}".splitlines()[0]
             name = intent.name if isinstance(intent, m.Command) else "intent"
             return dict.fromkeys(getattr(intent, "values", {}) or (name,), reason)
+
+    def _interrupted(self, error: KeyboardInterrupt) -> None:
+        if not self.on_interrupt(error):
+            raise error
 
     def _let_go(self, viewer: str) -> None:
         self._stage.let_go(viewer)

@@ -267,6 +267,10 @@ export class App {
         return;
       case "job.update":
         return this.notes.job(message);
+      case "notice":
+        return this.notes.say(message.text);
+      case "session.busy":
+        return this.#tellBusy(message.text);
       case "status":
         this.cursor.say(message.text);
         return;
@@ -383,6 +387,7 @@ export class App {
   #build() {
     const { signal } = this;
     this.state = el("div", { class: "nc-state", role: "status", "aria-live": "polite", hidden: true });
+    this.interruptButton = el("button", { type: "button", class: "nc-button nc-interrupt", textContent: "Interrupt", signal, onclick: () => this.#interrupt() });
     this.wide = el("div", { class: "nc-banner nc-line", role: "alert", hidden: true });
     this.stage = el("div", { class: "nc-stage" }, this.screen.canvas, this.hud.node, this.state, this.notes.node);
     this.exactMark = el("span", { class: "nc-exact", title: "The picture is bit for bit what the server rendered" });
@@ -518,6 +523,22 @@ export class App {
   #say(text) {
     this.state.textContent = text;
     this.state.hidden = text === "";
+  }
+
+  /** @param {string} text what keeps the server's Python; empty: nothing does any more */
+  #tellBusy(text) {
+    if (text === "") return this.#phase === "streaming" && !this.#awaiting ? this.#stand() : this.#say("Connected; waiting for the picture …");
+    this.#say(text);
+    if (!this.viewOnly) this.state.append(this.interruptButton);
+  }
+
+  /** Have what keeps the server end, as Ctrl+C would there. */
+  async #interrupt() {
+    try {
+      await this.transport.post("interrupt");
+    } catch (error) {
+      this.notes.say(error instanceof Error ? error.message : String(error));
+    }
   }
 
   /** One line until there is another picture. @param {string} text */
