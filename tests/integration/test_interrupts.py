@@ -1,4 +1,4 @@
-"""A script that keeps the server is interrupted from the window, as Ctrl+C would there, and the session goes on."""
+"""Remote menu of a script: its viewers, and what keeps the server is interrupted, as by Ctrl+C, and goes on after."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ def count():
     total = 0
     while True:
         total += 1
-viewer = napari.Viewer()
+other = napari.Viewer(title="maps")
+other.add_labels(np.eye(9, dtype=int), name="other")
+viewer = napari.Viewer(title="cells & more")
 layer = viewer.add_image(np.eye(8), name="first")
 @viewer.bind_key("b")
 def counts(viewer):
@@ -96,8 +98,27 @@ def test_the_window_interrupts_a_callback_and_shows_where_it_was(window: Streame
     window.sync(30)
     (told,) = [record.message for record in notification_manager.records[said:]]
     assert told.startswith("work.py was interrupted, and the server goes on:\n")
-    assert 'work.py", line 14, in counts\n    count()\n' in told
+    assert 'work.py", line 16, in counts\n    count()\n' in told
     assert told.endswith("KeyboardInterrupt") and "napari_cuda" not in told
+
+
+def test_a_viewer_of_the_script_is_chosen_in_the_menu(window: StreamedViewer) -> None:
+    menu = window._session._host.furniture.menu.menu
+
+    def choices() -> dict[str, bool]:
+        submenu = entries(menu)["Viewer"].menu()
+        assert submenu.isEnabled()
+        return {action.text(): action.isChecked() for action in submenu.actions()}
+
+    assert choices() == {"1: maps": False, "2: cells && more": True}
+    before = window.exact_screenshot()
+    entries(menu)["Viewer"].menu().actions()[0].trigger()
+    assert pump_until(window, lambda: [layer.name for layer in window.layers] == ["other"])
+    assert choices() == {"1: maps": True, "2: cells && more": False}
+    assert (window.exact_screenshot() != before).any()
+    entries(menu)["Viewer"].menu().actions()[1].trigger()
+    assert pump_until(window, lambda: [layer.name for layer in window.layers] != ["other"])
+    assert (window.exact_screenshot() == before).all()
 
 
 def test_there_must_be_something_to_interrupt_and_the_right_to(window: StreamedViewer, server: ServerProcess) -> None:

@@ -121,6 +121,7 @@ def test_the_menu_stands_before_help(window: StreamedViewer, furniture: WindowFu
         "Copy Address",
         "Quality",
         "Stream Figures",
+        "Viewer",
         "Interrupt the Script",
         "Served Folders…",
         "Server Log…",

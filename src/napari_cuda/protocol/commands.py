@@ -122,6 +122,12 @@ class SendSnapshot(CommandArgs, frozen=True):
     only_looks = True
 
 
+class ShowViewer(CommandArgs, frozen=True):
+    """turns all clients to another of the viewers that the script made (`script.viewers`)"""
+
+    viewer: Annotated[str, msgspec.Meta(max_length=64)]
+
+
 class OpenData(CommandArgs, frozen=True):
     """reads paths on the server, URLs or `sample:NAME` as a job, and adds what they give (`stack`: as one layer)"""
 
@@ -166,6 +172,7 @@ COMMANDS: dict[str, type[CommandArgs]] = {
     "layers.unlink": UnlinkLayers,
     "layers.menu_action": MenuAction,
     "scene.snapshot": SendSnapshot,
+    "script.show_viewer": ShowViewer,
     "data.open": OpenData,
     "data.save": SaveData,
     "data.export": ExportData,

@@ -295,6 +295,23 @@ class InputWanted(Message, frozen=True, tag="input.wanted"):
     pointer: list[Literal["drag", "move", "wheel", "double"]] = []
 
 
+class ScriptViewer(msgspec.Struct, frozen=True):
+    """A napari viewer that a script made."""
+
+    viewer: str
+    title: str
+
+
+class ScriptViewers(Message, frozen=True, tag="script.viewers"):
+    """The napari viewers that a script made, oldest first, and which of them all clients see; "": none yet.
+
+    Comes after the scene, and when it changed; empty on a server that runs no script.
+    """
+
+    viewers: list[ScriptViewer] = []
+    shown: str = ""
+
+
 class JobUpdate(Message, frozen=True, tag="job.update"):
     """How a job stands that the command `intent` of this viewer began: long work on the server.
 
@@ -450,8 +467,8 @@ Query = LogQuery | CursorQuery
 ClientMessage = Hello | Ping | Pong | Goodbye | Intent | Query
 ServerMessage = (
     Welcome | Reject | Ping | Pong | Goodbye | SceneSnapshot | SceneResumed | Delta | LayerThumbnail | LayerHistogram
-    | StreamConfig | StreamQuality | Status | Ack | Error | Notice | Busy | InputWanted | JobUpdate | LogLines
-    | CursorValue
+    | StreamConfig | StreamQuality | Status | Ack | Error | Notice | Busy | InputWanted | ScriptViewers | JobUpdate
+    | LogLines | CursorValue
 )  # fmt: skip
 PixelClientMessage = PixelAck | PixelKeyframe
 

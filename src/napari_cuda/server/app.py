@@ -229,6 +229,16 @@ class Server:
         if self._viewers is not None:
             self._viewers.tell_busy(text)
 
+    def on_show_viewer(self, show: Callable[[str], object]) -> None:
+        """Have `show` called with the script's viewer that a client wants to see; CommandError if there is none."""
+        if self._loop is not None:
+            self._loop.on_show_viewer = show
+
+    def tell_viewers(self, viewers: m.ScriptViewers) -> None:
+        """Tell all clients which viewers there are, and which they see; on the render thread."""
+        if self._loop is not None:
+            self._loop.tell_viewers(viewers)
+
     def on_interrupt(self, told: Callable[[KeyboardInterrupt], bool]) -> None:
         """Have `told` hear what interrupted the user's code; it returns False if that is to end the loop."""
         if self._loop is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import signal
 import sys
@@ -14,6 +15,8 @@ from types import FrameType, TracebackType
 from napari import Viewer
 from napari.utils.notifications import Notification, notification_manager
 
+from napari_cuda.protocol import messages as m
+from napari_cuda.protocol.errors import CommandError
 from napari_cuda.server.app import Server
 from napari_cuda.server.data.plugins import plugin_modules
 from napari_cuda.server.interrupts import NOT_THE_USERS, is_in_users_code, words_of
@@ -39,6 +42,10 @@ class ScriptHost:
         self._empty = server.stage
         self._stages: dict[Viewer, Stage] = {}
         """Newest last."""
+        self._names: dict[Viewer, str] = {}
+        """What the clients call them; oldest first."""
+        self._numbers = itertools.count(1)
+        server.on_show_viewer(self._show)
         self._left: list[Stage] = []
         """Of viewers that were closed, perhaps by what their own canvas called: closed when that has returned."""
         self._over = threading.Event()
@@ -52,7 +59,10 @@ class ScriptHost:
     def enter(self, viewer: Viewer) -> HeadlessCanvas:
         """A viewer was made: show it, and return its canvas."""
         stage = self._stages[viewer] = self._server.add(viewer)
+        self._names[viewer] = str(next(self._numbers))
+        viewer.events.title.connect(self._tell_viewers)
         self._server.turn_to(stage)
+        self._tell_viewers()
         return stage.canvas
 
     def to_front(self, viewer: Viewer) -> None:
@@ -60,14 +70,30 @@ class ScriptHost:
         stage = self._stages.pop(viewer)
         self._stages[viewer] = stage
         self._server.turn_to(stage)
+        self._tell_viewers()
 
     def leave(self, viewer: Viewer) -> None:
         """A viewer was closed: show the one before; with the last one the loop ends."""
         self._left.append(self._stages.pop(viewer))
+        del self._names[viewer]
+        viewer.events.title.disconnect(self._tell_viewers)
         self._server.turn_to(next(reversed(self._stages.values()), self._empty))
+        self._tell_viewers()
         if not self._stages:
             self._over.set()
         self._server.post(self._close_left)
+
+    def _show(self, name: str) -> None:
+        """A client wants this viewer to be seen: as a click on its window would, it becomes the current one."""
+        viewer = next((viewer for viewer, known in self._names.items() if known == name), None)
+        if viewer is None:
+            raise CommandError("this viewer has been closed")
+        viewer.window.activate()
+
+    def _tell_viewers(self, _event: object = None) -> None:
+        shown = self._names[next(reversed(self._stages))] if self._stages else ""
+        entries = [m.ScriptViewer(name, viewer.title) for viewer, name in self._names.items()]
+        self._server.tell_viewers(m.ScriptViewers(entries, shown))
 
     def run(self, *, force: bool = False, max_loop_level: int = 1) -> None:
         """Serve until all viewers are closed, or the process is to end: napari's event loop."""

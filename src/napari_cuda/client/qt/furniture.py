@@ -67,6 +67,8 @@ class WindowFurniture:
             set_quality=self._set_quality,
             open_session=lambda: state.phase is not LoopPhase.STOPPED,
             role=lambda: state.role,
+            viewers=lambda: state.viewers,
+            show_viewer=lambda viewer: session.mirror.command("script.show_viewer", viewer=viewer),
             busy=lambda: bool(state.busy),
         )
         self.menu = RemoteMenu(viewer, actions, figures)

@@ -11,6 +11,7 @@ import { watchHands, watchKeys } from "./hands.js";
 import { LayerControls, LayerList } from "./layers.js";
 import { helpSheet, Hud, Notes, whyNoDecoder } from "./panels.js";
 import { Screen } from "./screen.js";
+import { ScriptControls } from "./script.js";
 import { Session } from "./session.js";
 import { PixelStream } from "./stream.js";
 
@@ -56,6 +57,7 @@ export class App {
     this.help = helpSheet(signal);
     this.notes = new Notes(signal, (job) => this.command("job.cancel", { job }));
     this.cursor = new Cursor(this);
+    this.script = new ScriptControls(this);
     this.hud = new Hud(() => this.#figures(), signal);
     this.session = new Session(transport, {
       welcomed: (welcome, known) => this.#welcomed(welcome, known),
@@ -269,6 +271,8 @@ export class App {
         return this.notes.job(message);
       case "notice":
         return this.notes.say(message.text);
+      case "script.viewers":
+        return this.script.show(message);
       case "session.busy":
         return this.#tellBusy(message.text);
       case "status":
@@ -387,7 +391,6 @@ export class App {
   #build() {
     const { signal } = this;
     this.state = el("div", { class: "nc-state", role: "status", "aria-live": "polite", hidden: true });
-    this.interruptButton = el("button", { type: "button", class: "nc-button nc-interrupt", textContent: "Interrupt", signal, onclick: () => this.#interrupt() });
     this.wide = el("div", { class: "nc-banner nc-line", role: "alert", hidden: true });
     this.stage = el("div", { class: "nc-stage" }, this.screen.canvas, this.hud.node, this.state, this.notes.node);
     this.exactMark = el("span", { class: "nc-exact", title: "The picture is bit for bit what the server rendered" });
@@ -402,6 +405,7 @@ export class App {
       { class: "nc-bar", role: "toolbar", "aria-label": "Viewer" },
       button("layers", "Panels (L)", () => this.#togglePanels()),
       this.title,
+      this.script.viewers,
       el("span", { class: "nc-space" }),
       this.openButton,
       el("span", { class: "nc-rule" }),
@@ -529,16 +533,7 @@ export class App {
   #tellBusy(text) {
     if (text === "") return this.#phase === "streaming" && !this.#awaiting ? this.#stand() : this.#say("Connected; waiting for the picture …");
     this.#say(text);
-    if (!this.viewOnly) this.state.append(this.interruptButton);
-  }
-
-  /** Have what keeps the server end, as Ctrl+C would there. */
-  async #interrupt() {
-    try {
-      await this.transport.post("interrupt");
-    } catch (error) {
-      this.notes.say(error instanceof Error ? error.message : String(error));
-    }
+    if (!this.viewOnly) this.state.append(this.script.interrupt);
   }
 
   /** One line until there is another picture. @param {string} text */
