@@ -84,7 +84,7 @@ class WindowFurniture:
         def finished(_result: int) -> None:
             if dialog.server is not None:
                 welcome = self._session.loop.link.welcome
-                dialog.remember(self.recent, welcome.title if welcome is not None else "")
+                dialog.form.remember(self.recent, welcome.title if welcome is not None else "")
             dialog.deleteLater()
 
         self.dialog = dialog = ConnectDialog(self.recent.read(), connect, main_window(self._viewer))
