@@ -128,6 +128,12 @@ class ShowViewer(CommandArgs, frozen=True):
     viewer: Annotated[str, msgspec.Meta(max_length=64)]
 
 
+class RunPlugin(CommandArgs, frozen=True):
+    """runs a command of a plugin on the server with the viewer that is shown, or opens its widget (`plugins.menu`)"""
+
+    command: Annotated[str, msgspec.Meta(max_length=256)]
+
+
 class OpenData(CommandArgs, frozen=True):
     """reads paths on the server, URLs or `sample:NAME` as a job, and adds what they give (`stack`: as one layer)"""
 
@@ -173,6 +179,7 @@ COMMANDS: dict[str, type[CommandArgs]] = {
     "layers.menu_action": MenuAction,
     "scene.snapshot": SendSnapshot,
     "script.show_viewer": ShowViewer,
+    "plugin.run": RunPlugin,
     "data.open": OpenData,
     "data.save": SaveData,
     "data.export": ExportData,

@@ -312,6 +312,22 @@ class ScriptViewers(Message, frozen=True, tag="script.viewers"):
     shown: str = ""
 
 
+class PluginEntry(msgspec.Struct, frozen=True):
+    """What a plugin on the server contributes: a `command` or a `widget` for `plugin.run`, or `sample:ID` to open."""
+
+    plugin: str
+    """What it calls itself."""
+    kind: Literal["command", "widget", "sample"]
+    id: str
+    title: str
+
+
+class PluginMenu(Message, frozen=True, tag="plugins.menu"):
+    """What the plugins on the server offer. Comes after the scene, and when a plugin was added."""
+
+    entries: list[PluginEntry] = []
+
+
 class JobUpdate(Message, frozen=True, tag="job.update"):
     """How a job stands that the command `intent` of this viewer began: long work on the server.
 
@@ -467,8 +483,8 @@ Query = LogQuery | CursorQuery
 ClientMessage = Hello | Ping | Pong | Goodbye | Intent | Query
 ServerMessage = (
     Welcome | Reject | Ping | Pong | Goodbye | SceneSnapshot | SceneResumed | Delta | LayerThumbnail | LayerHistogram
-    | StreamConfig | StreamQuality | Status | Ack | Error | Notice | Busy | InputWanted | ScriptViewers | JobUpdate
-    | LogLines | CursorValue
+    | StreamConfig | StreamQuality | Status | Ack | Error | Notice | Busy | InputWanted | ScriptViewers | PluginMenu
+    | JobUpdate | LogLines | CursorValue
 )  # fmt: skip
 PixelClientMessage = PixelAck | PixelKeyframe
 

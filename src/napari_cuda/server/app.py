@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 from napari.components import ViewerModel
 from napari.utils import resize_dask_cache
+from npe2 import PluginManager
 from starlette.types import ASGIApp
 
 from napari_cuda.protocol import messages as m
@@ -28,6 +29,7 @@ from napari_cuda.server.data.chunks import Chunks
 from napari_cuda.server.data.dask_scheduler import DaskScheduler
 from napari_cuda.server.data.jobs import Jobs
 from napari_cuda.server.data.opening import open_path
+from napari_cuda.server.data.plugins import plugin_entries, plugin_modules
 from napari_cuda.server.data.roots import ServedRoots, is_url
 from napari_cuda.server.data.session_files import SessionFiles
 from napari_cuda.server.data.warm_up import parse_units, warm_up
@@ -48,6 +50,7 @@ from napari_cuda.server.render.inbox import Idle
 from napari_cuda.server.render.layer_commands import LayerCommands
 from napari_cuda.server.render.loop import RenderLoop
 from napari_cuda.server.render.napari_adapter import HeadlessCanvas
+from napari_cuda.server.render.plugin_commands import register_plugin_commands
 from napari_cuda.server.render.scene_bridge import SceneBridge
 from napari_cuda.server.render.stage import Stage
 from napari_cuda.worker import Worker
@@ -78,13 +81,18 @@ class Server:
     called from any thread or a signal handler.
     """
 
-    def __init__(self, config: ServerConfig, viewer: ViewerModel, *, logs: Sequence[str] = ("",)) -> None:
-        """Serve `viewer`; windows can read what goes to `logs`, loggers by name."""
+    def __init__(
+        self, config: ServerConfig, viewer: ViewerModel, *, logs: Sequence[str] = ("",), windows: bool = False
+    ) -> None:
+        """Serve `viewer`; clients can read what goes to `logs`, loggers by name. `windows`: viewers have one here,
+        for the widgets of plugins.
+        """
         self.config = config
+        self._windows = windows
         self._logs = [logging.getLogger(name) for name in logs]
         self.viewer = viewer
         self.metrics = ServerMetrics()
-        self.interrupts = Interrupts(self.unheard_s)
+        self.interrupts = Interrupts(self.unheard_s, self._tell_soon, plugin_modules)
         self._session = secrets.token_hex(8)
         self._title = viewer.title if viewer.title != "napari" else ""  # what napari calls every viewer
         self._log = LogRing(config.token, config.view_token)
@@ -175,7 +183,11 @@ class Server:
             parts.callback(hub.stop)
             render_loop = self._loop = RenderLoop(stage, viewers, hub, self.metrics, frame_rate=self.config.frame_rate)
             self._prepare(stage)
-            render_loop.on_greet = jobs.known_to
+            render_loop.on_interrupt = self.interrupts.told
+            render_loop.on_greet = lambda viewer: [self._plugin_menu(), *jobs.known_to(viewer)]
+            plugins_registered = PluginManager.instance().events.plugins_registered
+            plugins_registered.connect(self._tell_plugins)
+            parts.callback(plugins_registered.disconnect, self._tell_plugins)
             self.metrics.watch("commands", lambda: render_loop.waiting)
             app = self._application(self._loop, viewers, hub, FileHost(roots, files))
             listener = Listener(self.config, listening, event_loop, app)
@@ -197,6 +209,7 @@ class Server:
         commands = Commands(viewer, bridge.layer, equipment.jobs)
         LayerCommands(commands, bridge, equipment.roots)
         register_data_commands(commands, bridge, equipment.roots, equipment.files, equipment.chunks)
+        register_plugin_commands(commands, widgets=self._windows)
         stage = Stage(canvas, bridge, commands, states.deliver, self.metrics, reduce_detail=equipment.gl.software)
         if self._loop is not None:
             self._prepare(stage)
@@ -239,11 +252,6 @@ class Server:
         if self._loop is not None:
             self._loop.tell_viewers(viewers)
 
-    def on_interrupt(self, told: Callable[[KeyboardInterrupt], bool]) -> None:
-        """Have `told` hear what interrupted the user's code; it returns False if that is to end the loop."""
-        if self._loop is not None:
-            self._loop.on_interrupt = told
-
     def notify(self, severity: str, text: str) -> None:
         """Tell all viewers something; on the render thread."""
         if self._viewers is not None:
@@ -278,6 +286,19 @@ class Server:
         """Run a call on the render thread, between two turns; from any thread."""
         if self._loop is not None:
             self._loop.post(call)
+
+    def _tell_soon(self, severity: str, text: str) -> None:
+        """As `notify`, after what runs now: also in the handler of a signal."""
+        self.post(lambda: self.notify(severity, text))
+
+    def _plugin_menu(self) -> m.PluginMenu:
+        return m.PluginMenu(plugin_entries(widgets=self._windows))
+
+    def _tell_plugins(self, _new: object) -> None:
+        """A plugin came, on any thread."""
+        viewers = self._viewers
+        if viewers is not None:
+            self.post(lambda: viewers.broadcast([self._plugin_menu()], {}))
 
     def _tell(self, viewer: str, message: m.ServerMessage) -> None:
         if self._loop is not None:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import signal
+import sys
 import sysconfig
 import threading
 import traceback
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
+from types import FrameType, TracebackType
 
 from napari_cuda.server.busy_watch import LONGEST_TURN_S
+
+log = logging.getLogger(__name__)
 
 LOOP = "napari_cuda.server.render.loop"
 """The module whose frames are below all that runs in a turn."""
 
 NOTHING_TO_INTERRUPT = "there is nothing to interrupt: the server draws and answers"
-NOT_HERE = "this server runs no script that could be interrupted"
+NOT_HERE = "this server runs nothing that could be interrupted"
 NOT_THE_USERS = "it is napari itself that is at work, and no code of yours: that cannot be interrupted"
 
 MOST_FRAMES = 8
@@ -34,13 +39,24 @@ class Interrupts:
     comes to its end first.
     """
 
-    def __init__(self, unheard_s: Callable[[], float]) -> None:
-        """`unheard_s` says for how long the render thread has not come round."""
+    def __init__(
+        self,
+        unheard_s: Callable[[], float],
+        tell: Callable[[str, str], None],
+        plugins: Callable[[], Collection[str]] = frozenset,
+    ) -> None:
+        """`unheard_s` says for how long the render thread has not come round; `tell` tells all clients something, with
+        its severity; `plugins` are the roots of the plugins' modules.
+        """
         self._unheard_s = unheard_s
+        self._tell = tell
+        self._plugins = plugins
         self._asked = False
         self._raised: KeyboardInterrupt | None = None
+        self.name = "a plugin"
+        """What is interrupted here, if anything is."""
         self.possible = False
-        """Set while the handler of SIGINT calls `take`."""
+        """Set while the handler of SIGINT calls `handle`."""
 
     def ask(self) -> str:
         """Interrupt what keeps the main thread; return why that cannot be, empty if it is asked for."""
@@ -53,22 +69,47 @@ class Interrupts:
         signal.pthread_kill(main, signal.SIGINT)
         return ""
 
-    def take(self) -> bool:
-        """Return whether the signal that has just come is one of `ask`, and no other."""
-        asked, self._asked = self._asked, False
-        return asked
+    def handle(self, frame: FrameType | None, *, in_loop: bool) -> bool:
+        """In the handler of SIGINT: raise KeyboardInterrupt if the signal is one of `ask`; False if it is not.
 
-    def carry_out(self) -> None:
-        """Raise KeyboardInterrupt where the main thread is."""
+        Within the loop in code of the user's only, which is told otherwise.
+        """
+        asked, self._asked = self._asked, False
+        if not asked:
+            return False
+        if in_loop and not self.concerns(frame):
+            self._tell("warning", NOT_THE_USERS)
+            return True
         self._raised = KeyboardInterrupt()
         raise self._raised
 
-    def take_raised(self, error: BaseException) -> bool:
-        """Return whether this is what was raised last, once."""
+    def concerns(self, frame: FrameType | None) -> bool:
+        """Return whether a stack of the loop is in code of the user's."""
+        return is_in_users_code(frame, self._plugins())
+
+    def told(self, error: BaseException) -> bool:
+        """Tell all clients what was interrupted, if this is what was raised here last; else return False."""
         if error is not self._raised:
             return False
         self._raised = None
+        log.warning("interrupted by a client", exc_info=error)
+        self._tell("error", words_of(error, self.name, self._plugins()))
         return True
+
+    @contextmanager
+    def telling(self) -> Iterator[None]:
+        """Within this, what was interrupted where Qt had called it is told, too; napari would end the program."""
+        before = sys.excepthook
+
+        def on_raised(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+            if not self.told(error):
+                before(kind, error, trace)
+
+        sys.excepthook = on_raised
+        try:
+            yield
+        finally:
+            sys.excepthook = before
 
 
 def is_users_frame(frame: FrameType, plugins: Collection[str] = ()) -> bool:

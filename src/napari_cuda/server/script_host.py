@@ -5,12 +5,11 @@ from __future__ import annotations
 import itertools
 import logging
 import signal
-import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType, TracebackType
+from types import FrameType
 
 from napari import Viewer
 from napari.utils.notifications import Notification, notification_manager
@@ -18,8 +17,6 @@ from napari.utils.notifications import Notification, notification_manager
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.errors import CommandError
 from napari_cuda.server.app import Server
-from napari_cuda.server.data.plugins import plugin_modules
-from napari_cuda.server.interrupts import NOT_THE_USERS, is_in_users_code, words_of
 from napari_cuda.server.render.napari_adapter import HeadlessCanvas
 from napari_cuda.server.render.napari_model import slice_in_background
 from napari_cuda.server.render.qt_wait import QtWait
@@ -38,7 +35,7 @@ class ScriptHost:
     def __init__(self, server: Server, name: str) -> None:
         """`server` must have been started; `name` is the script's."""
         self._server = server
-        self._name = name
+        server.interrupts.name = name
         self._empty = server.stage
         self._stages: dict[Viewer, Stage] = {}
         """Newest last."""
@@ -109,7 +106,7 @@ class ScriptHost:
         self._running = True
         try:
             slice_in_background(on=True)
-            with notification_manager, self._telling_interrupts():
+            with notification_manager, self._server.interrupts.telling():
                 self._server.run(self._over, self._idle)
         finally:
             slice_in_background(on=False)
@@ -120,30 +117,6 @@ class ScriptHost:
     def notify(self, notification: Notification) -> None:
         """Tell all clients what napari, the script or a plugin tells the user."""
         self._server.notify(str(notification.severity), notification.message)
-
-    @contextmanager
-    def _telling_interrupts(self) -> Iterator[None]:
-        """Within this, what a client interrupted is told to all, and the loop goes on."""
-        hook = sys.excepthook
-
-        def on_raised(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-            # From a slot of Qt's; napari would end the program.
-            if not self._interrupted(error):
-                hook(kind, error, trace)
-
-        sys.excepthook = on_raised
-        self._server.on_interrupt(self._interrupted)
-        try:
-            yield
-        finally:
-            sys.excepthook = hook
-
-    def _interrupted(self, error: BaseException) -> bool:
-        if not self._server.interrupts.take_raised(error):
-            return False
-        log.warning("interrupted by a client", exc_info=error)
-        self._server.notify("error", words_of(error, self._name, plugin_modules()))
-        return True
 
     # --- its end --------------------------------------------------------------------------
 
@@ -164,10 +137,7 @@ class ScriptHost:
         """Have an interrupt or SIGTERM end the script as Python's own would; gives what does so from any thread."""
 
         def on_signal(number: int, frame: FrameType | None) -> None:
-            if number == signal.SIGINT and interrupts.take():
-                if not self._running or is_in_users_code(frame, plugin_modules()):
-                    interrupts.carry_out()
-                self._server.post(lambda: self._server.notify("warning", NOT_THE_USERS))
+            if number == signal.SIGINT and interrupts.handle(frame, in_loop=self._running):
                 return
             ending: BaseException = KeyboardInterrupt() if number == signal.SIGINT else SystemExit(0)
             if not self._running:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import signal
 import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 import pytest
@@ -12,6 +15,7 @@ from napari_cuda.server.busy_watch import LONGEST_TURN_S
 from napari_cuda.server.interrupts import (
     LOOP,
     NOT_HERE,
+    NOT_THE_USERS,
     NOTHING_TO_INTERRUPT,
     Interrupts,
     is_in_users_code,
@@ -19,30 +23,52 @@ from napari_cuda.server.interrupts import (
 )
 
 
-def test_it_is_sent_only_while_something_keeps_the_thread_and_somebody_takes_it() -> None:
-    unheard_s = LONGEST_TURN_S
-    interrupts = Interrupts(lambda: unheard_s)
-    assert interrupts.ask() == NOT_HERE
-    taken: list[bool] = []
-    before = signal.signal(signal.SIGINT, lambda _number, _frame: taken.append(interrupts.take()))
+@contextmanager
+def handled(handler: Callable[[int, FrameType | None], object]) -> Iterator[None]:
+    before = signal.signal(signal.SIGINT, handler)
     try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_it_is_sent_only_while_something_keeps_the_thread_and_somebody_handles_it() -> None:
+    unheard_s = LONGEST_TURN_S
+    told: list[str] = []
+    interrupts = Interrupts(lambda: unheard_s, lambda _severity, text: told.append(text))
+    assert interrupts.ask() == NOT_HERE
+    own: list[bool] = []
+    with handled(lambda _number, _frame: own.append(interrupts.handle(None, in_loop=True))):
         interrupts.possible = True
         assert interrupts.ask() == NOTHING_TO_INTERRUPT
         unheard_s = LONGEST_TURN_S + 0.1
         assert interrupts.ask() == ""
         signal.raise_signal(signal.SIGINT)  # and one that nobody here asked for
-    finally:
-        signal.signal(signal.SIGINT, before)
-    assert taken == [True, False]
+    assert own == [True, False]
+    assert told == [NOT_THE_USERS]
 
 
-def test_what_was_raised_is_known_once() -> None:
-    interrupts = Interrupts(lambda: 9.0)
-    with pytest.raises(KeyboardInterrupt) as raised:
-        interrupts.carry_out()
-    assert not interrupts.take_raised(KeyboardInterrupt())
-    assert interrupts.take_raised(raised.value)
-    assert not interrupts.take_raised(raised.value)
+def test_what_was_raised_is_told_once_and_nothing_else() -> None:
+    told: list[str] = []
+    interrupts = Interrupts(lambda: 9.0, lambda _severity, text: told.append(text))
+    interrupts.name = "work.py"
+    interrupts.possible = True
+    with handled(lambda _number, frame: interrupts.handle(frame, in_loop=False)):
+        with pytest.raises(KeyboardInterrupt) as raised:
+            interrupts.ask()
+            time.sleep(5)
+        assert not interrupts.told(KeyboardInterrupt())
+        hooked: list[BaseException] = []
+        before, sys.excepthook = sys.excepthook, lambda _kind, error, _trace: hooked.append(error)
+        try:
+            with interrupts.telling():
+                for _ in range(2):
+                    sys.excepthook(KeyboardInterrupt, raised.value, raised.value.__traceback__)
+        finally:
+            sys.excepthook = before
+    (text,) = told
+    assert text.startswith("work.py was interrupted, and the server goes on:\n")
+    assert hooked == [raised.value]
 
 
 def frame_in(file: str, module: str) -> FrameType:

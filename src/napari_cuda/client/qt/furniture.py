@@ -16,6 +16,7 @@ from napari_cuda.client.loop_state import LoopPhase
 from napari_cuda.client.qt.connect_dialog import ConnectDialog
 from napari_cuda.client.qt.connection_dialog import ConnectionDialog
 from napari_cuda.client.qt.napari_adapter import main_window, set_welcome_text
+from napari_cuda.client.qt.plugin_menus import PluginActions, PluginMenus
 from napari_cuda.client.qt.remote_menu import RemoteActions, RemoteMenu
 from napari_cuda.client.qt.server_log import ServerLogDialog
 from napari_cuda.client.recent import RecentConnections
@@ -72,6 +73,15 @@ class WindowFurniture:
             busy=lambda: bool(state.busy),
         )
         self.menu = RemoteMenu(viewer, actions, figures)
+        self.plugins = PluginMenus(
+            viewer,
+            PluginActions(
+                entries=lambda: state.plugins.entries,
+                may_run=lambda: state.phase is not LoopPhase.STOPPED and state.role == "control",
+                run=lambda command: session.mirror.command("plugin.run", command=command),
+                open_sample=lambda sample: session.data.open([f"sample:{sample}"]),
+            ),
+        )
         self._show_phase()
 
     def ask_where_to_connect(self) -> None:
