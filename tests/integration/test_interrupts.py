@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from napari._qt.widgets.qt_progress_bar import QtLabeledProgressBar
 from napari.utils.key_bindings import KeymapHandler
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import Qt
@@ -29,6 +30,8 @@ CALLBACKS = """
 import time
 import napari
 import numpy as np
+from napari.qt.threading import thread_worker
+from napari.utils import cancelable_progress
 from qtpy.QtCore import QTimer
 def count():
     total = 0
@@ -44,6 +47,21 @@ def counts(viewer):
 @viewer.bind_key("n")
 def adds(viewer):
     layer.name = "goes on"
+@thread_worker(progress={"total": 400, "desc": "counting cells"})
+def in_steps():
+    for step in range(400):
+        time.sleep(0.05)
+        yield step
+@viewer.bind_key("w")
+def works(viewer):
+    worker = in_steps()
+    worker.aborted.connect(lambda: setattr(layer, "name", "cancelled"))
+    worker.start()
+@viewer.bind_key("l")
+def loops(viewer):
+    for _ in cancelable_progress(range(400), desc="in the main thread"):
+        time.sleep(0.05)
+    layer.name = "ended early"
 @viewer.bind_key("p")
 def pauses(viewer):
     time.sleep(600)
@@ -98,7 +116,7 @@ def test_the_window_interrupts_a_callback_and_shows_where_it_was(window: Streame
     window.sync(30)
     (told,) = [record.message for record in notification_manager.records[said:]]
     assert told.startswith("work.py was interrupted, and the server goes on:\n")
-    assert 'work.py", line 16, in counts\n    count()\n' in told
+    assert 'work.py", line 18, in counts\n    count()\n' in told
     assert told.endswith("KeyboardInterrupt") and "napari_cuda" not in told
 
 
@@ -119,6 +137,28 @@ def test_a_viewer_of_the_script_is_chosen_in_the_menu(window: StreamedViewer) ->
     entries(menu)["Viewer"].menu().actions()[1].trigger()
     assert pump_until(window, lambda: [layer.name for layer in window.layers] != ["other"])
     assert (window.exact_screenshot() == before).all()
+
+
+@pytest.mark.parametrize(
+    ("key", "title", "after"),
+    [(Qt.Key.Key_W, "counting cells", "cancelled"), (Qt.Key.Key_L, "in the main thread", "ended early")],
+)
+def test_progress_of_the_script_is_in_the_activity_dock_and_is_cancelled_there(
+    window: StreamedViewer, key: Qt.Key, title: str, after: str
+) -> None:
+    dock = window.window._qt_window._activity_dialog
+
+    def bars() -> list[QtLabeledProgressBar]:
+        return [
+            bar for bar in dock.findChildren(QtLabeledProgressBar) if bar.description_label.text().startswith(title)
+        ]
+
+    QTest.keyClick(qt(window).canvas.native, key)
+    assert pump_until(window, lambda: bool(bars()) and bars()[0].qt_progress_bar.value() > 0)
+    (bar,) = bars()
+    assert bar.qt_progress_bar.value() < bar.qt_progress_bar.maximum()
+    bar.cancel_button.click()
+    assert pump_until(window, lambda: not bars() and window.layers[0].name == after)
 
 
 def test_there_must_be_something_to_interrupt_and_the_right_to(window: StreamedViewer, server: ServerProcess) -> None:

@@ -331,7 +331,8 @@ class PluginMenu(Message, frozen=True, tag="plugins.menu"):
 class JobUpdate(Message, frozen=True, tag="job.update"):
     """How a job stands that the command `intent` of this viewer began: long work on the server.
 
-    `intent` is 0 for what no command began: the picture waits for data.
+    `intent` is 0 for what no command began, and all clients are told: the picture waits for data, or a script or plugin
+    has a progress bar, which perhaps nobody can cancel.
 
     `fraction` is None while nobody knows how much is left. `result` has what came of it: `layers` (ids) for
     `data.open`, `paths` for `data.save`, `download`, `name` and `size_bytes` for `data.export`.
@@ -344,6 +345,7 @@ class JobUpdate(Message, frozen=True, tag="job.update"):
     fraction: float | None = None
     error: str = ""
     result: dict[str, Any] = {}
+    can_cancel: bool = True
 
 
 class LogLines(Message, frozen=True, tag="log.lines"):

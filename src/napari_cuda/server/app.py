@@ -51,6 +51,7 @@ from napari_cuda.server.render.layer_commands import LayerCommands
 from napari_cuda.server.render.loop import RenderLoop
 from napari_cuda.server.render.napari_adapter import HeadlessCanvas
 from napari_cuda.server.render.plugin_commands import register_plugin_commands
+from napari_cuda.server.render.progress import ProgressBars
 from napari_cuda.server.render.scene_bridge import SceneBridge
 from napari_cuda.server.render.stage import Stage
 from napari_cuda.worker import Worker
@@ -184,12 +185,14 @@ class Server:
             render_loop = self._loop = RenderLoop(stage, viewers, hub, self.metrics, frame_rate=self.config.frame_rate)
             self._prepare(stage)
             render_loop.on_interrupt = self.interrupts.told
-            render_loop.on_greet = lambda viewer: [self._plugin_menu(), *jobs.known_to(viewer)]
+            bars = ProgressBars(lambda update: viewers.broadcast([update], {}))
+            parts.callback(bars.close)
+            render_loop.on_greet = lambda viewer: [self._plugin_menu(), *jobs.known_to(viewer), *bars.known()]
             plugins_registered = PluginManager.instance().events.plugins_registered
             plugins_registered.connect(self._tell_plugins)
             parts.callback(plugins_registered.disconnect, self._tell_plugins)
             self.metrics.watch("commands", lambda: render_loop.waiting)
-            app = self._application(self._loop, viewers, hub, FileHost(roots, files))
+            app = self._application(self._loop, viewers, hub, FileHost(roots, files), bars)
             listener = Listener(self.config, listening, event_loop, app)
             parts.callback(listener.stop)
             listener.start()
@@ -322,7 +325,9 @@ class Server:
         if self._loop is not None:
             self._loop.leave(viewer)
 
-    def _application(self, loop: RenderLoop, viewers: Viewers, hub: StreamHub, files: FileHost) -> ASGIApp:
+    def _application(
+        self, loop: RenderLoop, viewers: Viewers, hub: StreamHub, files: FileHost, bars: ProgressBars
+    ) -> ASGIApp:
         greeting = (m.StreamConfig("h264", self.config.frame_rate, self._renderer),)
 
         def join(viewer: str, since: int) -> None:
@@ -335,6 +340,12 @@ class Server:
             if viewer.seat is None:
                 loop.let_go(viewer.name)
 
+        def submit(viewer: str, intent: m.Intent) -> None:
+            if isinstance(intent, m.Command) and intent.name == "job.cancel":
+                # At once: the bar may be that of a loop in the main thread.
+                bars.cancel(str(intent.args.get("job", "")))
+            loop.submit(viewer, intent)
+
         session = SessionHost(
             session=self._session,
             server=f"napari-cuda {version('napari-cuda')} (napari {version('napari')})",
@@ -344,7 +355,7 @@ class Server:
             viewers=viewers,
             join=join,
             parted=parted,
-            submit=loop.submit,
+            submit=submit,
             ask=loop.ask,
         )
         return http.build(http.HttpHost(self.config, session, hub, loop.show, self.metrics, files, self.interrupts.ask))
