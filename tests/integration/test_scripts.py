@@ -18,6 +18,7 @@ from integration.conftest import Connect, connected_window
 from integration.test_window import pump_until, qt
 from integration.test_window_tools import send_mouse
 from napari_cuda.client.qt.window import StreamedViewer
+from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.errors import ConnectError
 from napari_cuda.server_process import ServerProcess
 from served_script import run_script, wait_for
@@ -118,6 +119,15 @@ def test_viewers_of_one_script_are_shown_in_turn(tmp_path: Path, connect: Connec
             return [layer.name for layer in viewer.layers] == [name]
 
         wait_for(viewer, lambda: shows("of b"))
+        state, ask = viewer._session.loop.state, viewer._session.mirror.command
+        wait_for(viewer, lambda: len(state.viewers.viewers) == 2)
+        assert state.viewers == m.ScriptViewers([m.ScriptViewer("1", "napari"), m.ScriptViewer("2", "napari")], "2")
+        ask("script.show_viewer", viewer="1")
+        wait_for(viewer, lambda: shows("of a") and state.viewers.shown == "1")
+        ask("script.show_viewer", viewer="2")
+        wait_for(viewer, lambda: shows("of b") and state.viewers.shown == "2")
+        ask("script.show_viewer", viewer="3")
+        wait_for(viewer, lambda: told.pop() == "this viewer has been closed" if told else False)
         press("j")
         press("i")
         wait_for(viewer, lambda: len(told) == 2)
@@ -133,6 +143,7 @@ def test_viewers_of_one_script_are_shown_in_turn(tmp_path: Path, connect: Connec
         assert viewer.screenshot().tolist() == of_b.tolist()
         press("q")
         wait_for(viewer, lambda: shows("of a"))
+        assert state.viewers == m.ScriptViewers([m.ScriptViewer("1", "napari")], "1")
         press("q")
         assert ended(server) == 0
         assert "and then" in server.log()

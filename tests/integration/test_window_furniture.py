@@ -50,15 +50,15 @@ def window(server: ServerProcess, recent: RecentConnections) -> Iterator[Streame
     errors: list[str] = []
 
     def use(dialog: ConnectDialog) -> None:
-        dialog.recent.setCurrentRow(0)
-        assert dialog.address.text() == server.url
-        dialog.token.setText("not-the-token-at-all")
-        dialog.try_to_connect()
-        errors.append(dialog.error.text())
+        dialog.form.recent.setCurrentRow(0)
+        assert dialog.form.address.text() == server.url
+        dialog.form.token.setText("not-the-token-at-all")
+        dialog.form.try_to_connect()
+        errors.append(dialog.form.error.text())
         assert dialog.server is None
-        dialog.token.setText(server.token)
-        dialog.keep_token.setChecked(True)
-        dialog.try_to_connect()
+        dialog.form.token.setText(server.token)
+        dialog.form.keep_token.setChecked(True)
+        dialog.form.try_to_connect()
 
     patch.setattr(connect_dialog.ConnectDialog, "exec", use)
     application()
@@ -98,8 +98,8 @@ def test_the_connection_is_remembered_with_the_token_only_as_asked(
 ) -> None:
     assert recent.read() == [Recent(server.url, token=server.token)]
     dialog = ConnectDialog(recent.read(), lambda url, token: window.server)
-    dialog.recent.setCurrentRow(0)
-    assert (dialog.token.text(), dialog.keep_token.isChecked()) == (server.token, True)
+    dialog.form.recent.setCurrentRow(0)
+    assert (dialog.form.token.text(), dialog.form.keep_token.isChecked()) == (server.token, True)
     dialog.deleteLater()
 
 
@@ -121,6 +121,8 @@ def test_the_menu_stands_before_help(window: StreamedViewer, furniture: WindowFu
         "Copy Address",
         "Quality",
         "Stream Figures",
+        "Viewer",
+        "Interrupt the Script",
         "Served Folders…",
         "Server Log…",
     ]
@@ -237,13 +239,13 @@ def test_a_wrong_token_says_what_to_do_and_the_same_window_goes_to_another_serve
     entries(furniture.menu.menu)["Connect To…"].trigger()
     dialog = furniture.dialog
     assert dialog is not None
-    dialog.address.setText(other.url)
-    dialog.token.setText(server.token)  # as if it had been started anew
-    dialog.try_to_connect()
-    assert dialog.error.text() == f"the server refused us: {WRONG_TOKEN}"
+    dialog.form.address.setText(other.url)
+    dialog.form.token.setText(server.token)  # as if it had been started anew
+    dialog.form.try_to_connect()
+    assert dialog.form.error.text() == f"the server refused us: {WRONG_TOKEN}"
     assert title(window).endswith("— disconnected")
-    dialog.token.setText(other.token)
-    dialog.try_to_connect()
+    dialog.form.token.setText(other.token)
+    dialog.form.try_to_connect()
     assert not dialog.isVisible()
     window.sync(30)
     assert len(window.layers) == 3

@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 from msgspec.structs import replace
 
-from napari_cuda.client.control.job_board import JobBoard
+from napari_cuda.client.control.job_board import OWN, JobBoard
 from napari_cuda.client.errands import Errands
 from napari_cuda.client.net.file_service import FileService, Transfer, TransferCancelled, size_of
 from napari_cuda.protocol import messages as m
@@ -141,7 +141,7 @@ class DataAccess:
         intent: int = 0,
     ) -> str:
         """Begin a transfer as a job of our own."""
-        job = m.JobUpdate(f"local-{next(self._numbers)}", intent, title)
+        job = m.JobUpdate(f"{OWN}{next(self._numbers)}", intent, title)
 
         def report(done_bytes: int) -> None:
             fraction = done_bytes / total_bytes if total_bytes else None

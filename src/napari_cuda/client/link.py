@@ -214,6 +214,10 @@ class ServerLink:
                 self._tell(self.on_stream_config, event)
             case m.StreamQuality():
                 self._state.quality = event
+            case m.ScriptViewers():
+                self._state.viewers = event
+            case m.PluginMenu():
+                self._state.plugins = event
             case m.JobUpdate():
                 self._tell(self.on_job, event)
             case m.LogLines():

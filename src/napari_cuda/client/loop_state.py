@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from napari_cuda.client.control.camera import CameraState
 from napari_cuda.client.control.control_state import ControlStateContext
-from napari_cuda.protocol.messages import Role, StreamQuality
+from napari_cuda.protocol.messages import PluginMenu, Role, ScriptViewers, StreamQuality
 from napari_cuda.protocol.packet import PacketHeader
 
 
@@ -73,6 +73,10 @@ class ClientLoopState:
     """How the pictures are coded, as the server said last."""
     role: Role = "control"
     """What the server lets us do."""
+    viewers: ScriptViewers = field(default_factory=ScriptViewers)
+    """The viewers that the server's script made, and which of them all clients see."""
+    plugins: PluginMenu = field(default_factory=PluginMenu)
+    """What the plugins on the server offer."""
     ended: str = ""
     """Why the session is over, in one line; empty while it is not."""
     trouble: str = ""

@@ -29,7 +29,7 @@ from napari_cuda.client.playout.frame import Picture
 from napari_cuda.client.playout.picture import ExactPicture
 from napari_cuda.client.telemetry import ClientMetrics
 from napari_cuda.protocol import messages as m
-from napari_cuda.protocol.errors import ConnectError, DataError, StartupError
+from napari_cuda.protocol.errors import ConnectError, DataError, NapariCudaError, StartupError
 from napari_cuda.protocol.packet import PacketHeader
 from napari_cuda.protocol.roles import VIEW_ONLY
 from napari_cuda.view import Rendering
@@ -229,6 +229,20 @@ class RemoteSession:
         with self._waiting():
             self._wait(lambda: not board.is_running(job), timeout_s, "the transfer is not done")
         return _checked(board.get(job))
+
+    def interrupt(self) -> None:
+        """Interrupt the user's code that keeps the server, as Ctrl+C would there; the user is told why it cannot be.
+
+        Not by the state channel: while the server is busy, that may not even be read.
+        """
+
+        def refused(error: Exception) -> None:
+            self._host.notify(str(error))
+
+        try:
+            self.data.errands.run("interrupt", self.data.service.interrupt, lambda _answer: None, refused)
+        except NapariCudaError as error:
+            refused(error)
 
     def tell_failed(self, job: m.JobUpdate) -> None:
         """Tell the user of a job that failed, unless a script waits, which is told in its own way."""

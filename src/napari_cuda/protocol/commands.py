@@ -122,6 +122,18 @@ class SendSnapshot(CommandArgs, frozen=True):
     only_looks = True
 
 
+class ShowViewer(CommandArgs, frozen=True):
+    """turns all clients to another of the viewers that the script made (`script.viewers`)"""
+
+    viewer: Annotated[str, msgspec.Meta(max_length=64)]
+
+
+class RunPlugin(CommandArgs, frozen=True):
+    """runs a command of a plugin on the server with the viewer that is shown, or opens its widget (`plugins.menu`)"""
+
+    command: Annotated[str, msgspec.Meta(max_length=256)]
+
+
 class OpenData(CommandArgs, frozen=True):
     """reads paths on the server, URLs or `sample:NAME` as a job, and adds what they give (`stack`: as one layer)"""
 
@@ -166,6 +178,8 @@ COMMANDS: dict[str, type[CommandArgs]] = {
     "layers.unlink": UnlinkLayers,
     "layers.menu_action": MenuAction,
     "scene.snapshot": SendSnapshot,
+    "script.show_viewer": ShowViewer,
+    "plugin.run": RunPlugin,
     "data.open": OpenData,
     "data.save": SaveData,
     "data.export": ExportData,

@@ -295,10 +295,44 @@ class InputWanted(Message, frozen=True, tag="input.wanted"):
     pointer: list[Literal["drag", "move", "wheel", "double"]] = []
 
 
+class ScriptViewer(msgspec.Struct, frozen=True):
+    """A napari viewer that a script made."""
+
+    viewer: str
+    title: str
+
+
+class ScriptViewers(Message, frozen=True, tag="script.viewers"):
+    """The napari viewers that a script made, oldest first, and which of them all clients see; "": none yet.
+
+    Comes after the scene, and when it changed; empty on a server that runs no script.
+    """
+
+    viewers: list[ScriptViewer] = []
+    shown: str = ""
+
+
+class PluginEntry(msgspec.Struct, frozen=True):
+    """What a plugin on the server contributes: a `command` or a `widget` for `plugin.run`, or `sample:ID` to open."""
+
+    plugin: str
+    """What it calls itself."""
+    kind: Literal["command", "widget", "sample"]
+    id: str
+    title: str
+
+
+class PluginMenu(Message, frozen=True, tag="plugins.menu"):
+    """What the plugins on the server offer. Comes after the scene, and when a plugin was added."""
+
+    entries: list[PluginEntry] = []
+
+
 class JobUpdate(Message, frozen=True, tag="job.update"):
     """How a job stands that the command `intent` of this viewer began: long work on the server.
 
-    `intent` is 0 for what no command began: the picture waits for data.
+    `intent` is 0 for what no command began, and all clients are told: the picture waits for data, or a script or plugin
+    has a progress bar, which perhaps nobody can cancel.
 
     `fraction` is None while nobody knows how much is left. `result` has what came of it: `layers` (ids) for
     `data.open`, `paths` for `data.save`, `download`, `name` and `size_bytes` for `data.export`.
@@ -311,6 +345,7 @@ class JobUpdate(Message, frozen=True, tag="job.update"):
     fraction: float | None = None
     error: str = ""
     result: dict[str, Any] = {}
+    can_cancel: bool = True
 
 
 class LogLines(Message, frozen=True, tag="log.lines"):
@@ -450,8 +485,8 @@ Query = LogQuery | CursorQuery
 ClientMessage = Hello | Ping | Pong | Goodbye | Intent | Query
 ServerMessage = (
     Welcome | Reject | Ping | Pong | Goodbye | SceneSnapshot | SceneResumed | Delta | LayerThumbnail | LayerHistogram
-    | StreamConfig | StreamQuality | Status | Ack | Error | Notice | Busy | InputWanted | JobUpdate | LogLines
-    | CursorValue
+    | StreamConfig | StreamQuality | Status | Ack | Error | Notice | Busy | InputWanted | ScriptViewers | PluginMenu
+    | JobUpdate | LogLines | CursorValue
 )  # fmt: skip
 PixelClientMessage = PixelAck | PixelKeyframe
 

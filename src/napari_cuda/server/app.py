@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 from napari.components import ViewerModel
 from napari.utils import resize_dask_cache
+from npe2 import PluginManager
 from starlette.types import ASGIApp
 
 from napari_cuda.protocol import messages as m
@@ -28,11 +29,13 @@ from napari_cuda.server.data.chunks import Chunks
 from napari_cuda.server.data.dask_scheduler import DaskScheduler
 from napari_cuda.server.data.jobs import Jobs
 from napari_cuda.server.data.opening import open_path
+from napari_cuda.server.data.plugins import plugin_entries, plugin_modules
 from napari_cuda.server.data.roots import ServedRoots, is_url
 from napari_cuda.server.data.session_files import SessionFiles
 from napari_cuda.server.data.warm_up import parse_units, warm_up
 from napari_cuda.server.encode.choice import EncoderChoice
 from napari_cuda.server.encode.hub import StreamHub
+from napari_cuda.server.interrupts import Interrupts
 from napari_cuda.server.log_ring import LogRing
 from napari_cuda.server.metrics import ServerMetrics
 from napari_cuda.server.net import http
@@ -47,6 +50,8 @@ from napari_cuda.server.render.inbox import Idle
 from napari_cuda.server.render.layer_commands import LayerCommands
 from napari_cuda.server.render.loop import RenderLoop
 from napari_cuda.server.render.napari_adapter import HeadlessCanvas
+from napari_cuda.server.render.plugin_commands import register_plugin_commands
+from napari_cuda.server.render.progress import ProgressBars
 from napari_cuda.server.render.scene_bridge import SceneBridge
 from napari_cuda.server.render.stage import Stage
 from napari_cuda.worker import Worker
@@ -77,12 +82,18 @@ class Server:
     called from any thread or a signal handler.
     """
 
-    def __init__(self, config: ServerConfig, viewer: ViewerModel, *, logs: Sequence[str] = ("",)) -> None:
-        """Serve `viewer`; windows can read what goes to `logs`, loggers by name."""
+    def __init__(
+        self, config: ServerConfig, viewer: ViewerModel, *, logs: Sequence[str] = ("",), windows: bool = False
+    ) -> None:
+        """Serve `viewer`; clients can read what goes to `logs`, loggers by name. `windows`: viewers have one here,
+        for the widgets of plugins.
+        """
         self.config = config
+        self._windows = windows
         self._logs = [logging.getLogger(name) for name in logs]
         self.viewer = viewer
         self.metrics = ServerMetrics()
+        self.interrupts = Interrupts(self.unheard_s, self._tell_soon, plugin_modules)
         self._session = secrets.token_hex(8)
         self._title = viewer.title if viewer.title != "napari" else ""  # what napari calls every viewer
         self._log = LogRing(config.token, config.view_token)
@@ -173,9 +184,15 @@ class Server:
             parts.callback(hub.stop)
             render_loop = self._loop = RenderLoop(stage, viewers, hub, self.metrics, frame_rate=self.config.frame_rate)
             self._prepare(stage)
-            render_loop.on_greet = jobs.known_to
+            render_loop.on_interrupt = self.interrupts.told
+            bars = ProgressBars(lambda update: viewers.broadcast([update], {}))
+            parts.callback(bars.close)
+            render_loop.on_greet = lambda viewer: [self._plugin_menu(), *jobs.known_to(viewer), *bars.known()]
+            plugins_registered = PluginManager.instance().events.plugins_registered
+            plugins_registered.connect(self._tell_plugins)
+            parts.callback(plugins_registered.disconnect, self._tell_plugins)
             self.metrics.watch("commands", lambda: render_loop.waiting)
-            app = self._application(self._loop, viewers, hub, FileHost(roots, files))
+            app = self._application(self._loop, viewers, hub, FileHost(roots, files), bars)
             listener = Listener(self.config, listening, event_loop, app)
             parts.callback(listener.stop)
             listener.start()
@@ -195,6 +212,7 @@ class Server:
         commands = Commands(viewer, bridge.layer, equipment.jobs)
         LayerCommands(commands, bridge, equipment.roots)
         register_data_commands(commands, bridge, equipment.roots, equipment.files, equipment.chunks)
+        register_plugin_commands(commands, widgets=self._windows)
         stage = Stage(canvas, bridge, commands, states.deliver, self.metrics, reduce_detail=equipment.gl.software)
         if self._loop is not None:
             self._prepare(stage)
@@ -226,6 +244,16 @@ class Server:
         """Tell all viewers what keeps the render thread, or ("") that nothing does any more; from any thread."""
         if self._viewers is not None:
             self._viewers.tell_busy(text)
+
+    def on_show_viewer(self, show: Callable[[str], object]) -> None:
+        """Have `show` called with the script's viewer that a client wants to see; CommandError if there is none."""
+        if self._loop is not None:
+            self._loop.on_show_viewer = show
+
+    def tell_viewers(self, viewers: m.ScriptViewers) -> None:
+        """Tell all clients which viewers there are, and which they see; on the render thread."""
+        if self._loop is not None:
+            self._loop.tell_viewers(viewers)
 
     def notify(self, severity: str, text: str) -> None:
         """Tell all viewers something; on the render thread."""
@@ -262,6 +290,19 @@ class Server:
         if self._loop is not None:
             self._loop.post(call)
 
+    def _tell_soon(self, severity: str, text: str) -> None:
+        """As `notify`, after what runs now: also in the handler of a signal."""
+        self.post(lambda: self.notify(severity, text))
+
+    def _plugin_menu(self) -> m.PluginMenu:
+        return m.PluginMenu(plugin_entries(widgets=self._windows))
+
+    def _tell_plugins(self, _new: object) -> None:
+        """A plugin came, on any thread."""
+        viewers = self._viewers
+        if viewers is not None:
+            self.post(lambda: viewers.broadcast([self._plugin_menu()], {}))
+
     def _tell(self, viewer: str, message: m.ServerMessage) -> None:
         if self._loop is not None:
             self._loop.tell(viewer, message)
@@ -284,7 +325,9 @@ class Server:
         if self._loop is not None:
             self._loop.leave(viewer)
 
-    def _application(self, loop: RenderLoop, viewers: Viewers, hub: StreamHub, files: FileHost) -> ASGIApp:
+    def _application(
+        self, loop: RenderLoop, viewers: Viewers, hub: StreamHub, files: FileHost, bars: ProgressBars
+    ) -> ASGIApp:
         greeting = (m.StreamConfig("h264", self.config.frame_rate, self._renderer),)
 
         def join(viewer: str, since: int) -> None:
@@ -297,6 +340,12 @@ class Server:
             if viewer.seat is None:
                 loop.let_go(viewer.name)
 
+        def submit(viewer: str, intent: m.Intent) -> None:
+            if isinstance(intent, m.Command) and intent.name == "job.cancel":
+                # At once: the bar may be that of a loop in the main thread.
+                bars.cancel(str(intent.args.get("job", "")))
+            loop.submit(viewer, intent)
+
         session = SessionHost(
             session=self._session,
             server=f"napari-cuda {version('napari-cuda')} (napari {version('napari')})",
@@ -306,10 +355,10 @@ class Server:
             viewers=viewers,
             join=join,
             parted=parted,
-            submit=loop.submit,
+            submit=submit,
             ask=loop.ask,
         )
-        return http.build(http.HttpHost(self.config, session, hub, loop.show, self.metrics, files))
+        return http.build(http.HttpHost(self.config, session, hub, loop.show, self.metrics, files, self.interrupts.ask))
 
 
 def _title(paths: Sequence[str]) -> str:

@@ -21,12 +21,23 @@ class BusyWatch:
     would only seem to hang.
     """
 
-    def __init__(self, file: str, name: str, unheard_s: Callable[[], float], tell: Callable[[str], None]) -> None:
-        """Watch for code of `file`; `unheard_s` says for how long the render thread has not come round."""
+    def __init__(
+        self,
+        file: str,
+        name: str,
+        unheard_s: Callable[[], float],
+        tell: Callable[[str], None],
+        concerns: Callable[[FrameType | None], bool] = lambda frame: True,
+    ) -> None:
+        """Watch for code of `file`; `unheard_s` says for how long the render thread has not come round.
+
+        What it is at is told if it `concerns` the user.
+        """
         self._file = file
         self._name = name
         self._unheard_s = unheard_s
         self._tell = tell
+        self._concerns = concerns
         self._main = threading.main_thread().ident
         self._told = False
         self._worker = Worker("busy-watch", self._run)
@@ -42,10 +53,12 @@ class BusyWatch:
     def look(self) -> None:
         """Tell what there is to tell."""
         busy_s = self._unheard_s()
-        if busy_s > LONGEST_TURN_S:
+        # Python's own way to see another thread's stack, whatever its name looks like.
+        frame = sys._current_frames().get(self._main) if self._main is not None else None  # noqa: SLF001 -- public, documented
+        if busy_s > LONGEST_TURN_S and (self._told or self._concerns(frame)):
             self._told = True
-            self._tell(self._words(busy_s))
-        elif self._told:
+            self._tell(self._words(busy_s, frame))
+        elif busy_s <= LONGEST_TURN_S and self._told:
             self._told = False
             self._tell("")
 
@@ -53,9 +66,7 @@ class BusyWatch:
         while not stop.wait(LOOK_EVERY_S):
             self.look()
 
-    def _words(self, busy_s: float) -> str:
-        # Python's own way to see another thread's stack, whatever its name looks like.
-        frame = sys._current_frames().get(self._main) if self._main is not None else None  # noqa: SLF001 -- public, documented
+    def _words(self, busy_s: float, frame: FrameType | None) -> str:
         line = line_in(frame, self._file)
         place = f"{self._name} is at line {line}" if line else f"{self._name} keeps the server at work"
         return f"{place}, for {busy_s:.0f} s now: the picture goes on when napari has its turn again"

@@ -48,12 +48,16 @@ def serve(
     if viewer is not None and not isinstance(viewer, ViewerModel):
         viewer(model)
     server = Server(config, model)
-    with _signals(server.stop):
+    with _signals(server):
         server.start(paths)
+        watch = BusyWatch("", "a plugin", server.unheard_s, server.tell_busy, server.interrupts.concerns)
         try:
             on_ready(server)
-            server.run()
+            watch.start()
+            with server.interrupts.telling():
+                server.run()
         finally:
+            watch.stop()
             server.close()
 
 
@@ -75,10 +79,10 @@ def run_script(
     with warnings.catch_warnings():  # of what napari's own actions lack without a window: nothing for the script's user
         warnings.simplefilter("ignore")
         initialise_napari()
-    server = Server(config, ViewerModel(title=script.name), logs=OWN_LOGS)
+    server = Server(config, ViewerModel(title=script.name), logs=OWN_LOGS, windows=True)
     server.start()
     try:
-        host = ScriptHost(server)
+        host = ScriptHost(server, script.name)
         stage_windows(host)
         watch = BusyWatch(str(script.absolute()), script.name, server.unheard_s, server.tell_busy)
         with host.ended_by_signals() as stop:
@@ -86,6 +90,7 @@ def run_script(
             watch.start()
             try:
                 ending = run_as_main(script, list(arguments))
+                server.interrupts.possible = False
                 log.info("%s", ending.line)
                 server.say_goodbye(ending.line)
             finally:
@@ -97,18 +102,21 @@ def run_script(
 
 
 @contextmanager
-def _signals(stop: Callable[[], None]) -> Iterator[None]:
+def _signals(server: Server) -> Iterator[None]:
     """Turn SIGINT and SIGTERM into an orderly end, where signals can be handled at all."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        stop()
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        if not (number == signal.SIGINT and server.interrupts.handle(frame, in_loop=True)):
+            server.stop()
 
     before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    server.interrupts.possible = True
     try:
         yield
     finally:
+        server.interrupts.possible = False
         for number, handler in before.items():
             signal.signal(number, handler)

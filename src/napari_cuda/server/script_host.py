@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import signal
 import threading
@@ -13,6 +14,8 @@ from types import FrameType
 from napari import Viewer
 from napari.utils.notifications import Notification, notification_manager
 
+from napari_cuda.protocol import messages as m
+from napari_cuda.protocol.errors import CommandError
 from napari_cuda.server.app import Server
 from napari_cuda.server.render.napari_adapter import HeadlessCanvas
 from napari_cuda.server.render.napari_model import slice_in_background
@@ -29,12 +32,17 @@ class ScriptHost:
     the front, from then on.
     """
 
-    def __init__(self, server: Server) -> None:
-        """`server` must have been started."""
+    def __init__(self, server: Server, name: str) -> None:
+        """`server` must have been started; `name` is the script's."""
         self._server = server
+        server.interrupts.name = name
         self._empty = server.stage
         self._stages: dict[Viewer, Stage] = {}
         """Newest last."""
+        self._names: dict[Viewer, str] = {}
+        """What the clients call them; oldest first."""
+        self._numbers = itertools.count(1)
+        server.on_show_viewer(self._show)
         self._left: list[Stage] = []
         """Of viewers that were closed, perhaps by what their own canvas called: closed when that has returned."""
         self._over = threading.Event()
@@ -48,7 +56,10 @@ class ScriptHost:
     def enter(self, viewer: Viewer) -> HeadlessCanvas:
         """A viewer was made: show it, and return its canvas."""
         stage = self._stages[viewer] = self._server.add(viewer)
+        self._names[viewer] = str(next(self._numbers))
+        viewer.events.title.connect(self._tell_viewers)
         self._server.turn_to(stage)
+        self._tell_viewers()
         return stage.canvas
 
     def to_front(self, viewer: Viewer) -> None:
@@ -56,14 +67,30 @@ class ScriptHost:
         stage = self._stages.pop(viewer)
         self._stages[viewer] = stage
         self._server.turn_to(stage)
+        self._tell_viewers()
 
     def leave(self, viewer: Viewer) -> None:
         """A viewer was closed: show the one before; with the last one the loop ends."""
         self._left.append(self._stages.pop(viewer))
+        del self._names[viewer]
+        viewer.events.title.disconnect(self._tell_viewers)
         self._server.turn_to(next(reversed(self._stages.values()), self._empty))
+        self._tell_viewers()
         if not self._stages:
             self._over.set()
         self._server.post(self._close_left)
+
+    def _show(self, name: str) -> None:
+        """A client wants this viewer to be seen: as a click on its window would, it becomes the current one."""
+        viewer = next((viewer for viewer, known in self._names.items() if known == name), None)
+        if viewer is None:
+            raise CommandError("this viewer has been closed")
+        viewer.window.activate()
+
+    def _tell_viewers(self, _event: object = None) -> None:
+        shown = self._names[next(reversed(self._stages))] if self._stages else ""
+        entries = [m.ScriptViewer(name, viewer.title) for viewer, name in self._names.items()]
+        self._server.tell_viewers(m.ScriptViewers(entries, shown))
 
     def run(self, *, force: bool = False, max_loop_level: int = 1) -> None:
         """Serve until all viewers are closed, or the process is to end: napari's event loop."""
@@ -79,7 +106,7 @@ class ScriptHost:
         self._running = True
         try:
             slice_in_background(on=True)
-            with notification_manager:
+            with notification_manager, self._server.interrupts.telling():
                 self._server.run(self._over, self._idle)
         finally:
             slice_in_background(on=False)
@@ -109,7 +136,9 @@ class ScriptHost:
     def ended_by_signals(self) -> Iterator[Callable[[], None]]:
         """Have an interrupt or SIGTERM end the script as Python's own would; gives what does so from any thread."""
 
-        def on_signal(number: int, _frame: FrameType | None) -> None:
+        def on_signal(number: int, frame: FrameType | None) -> None:
+            if number == signal.SIGINT and interrupts.handle(frame, in_loop=self._running):
+                return
             ending: BaseException = KeyboardInterrupt() if number == signal.SIGINT else SystemExit(0)
             if not self._running:
                 raise ending
@@ -118,9 +147,12 @@ class ScriptHost:
             self._over.set()
             self._server.wake()
 
+        interrupts = self._server.interrupts
         before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+        interrupts.possible = True
         try:
             yield lambda: signal.raise_signal(signal.SIGTERM)
         finally:
+            interrupts.possible = False
             for number, handler in before.items():
                 signal.signal(number, handler)

@@ -12,7 +12,7 @@ from importlib.resources import files
 
 PARTS = (
     "packet", "gate", "digest", "still", "decoder", "backoff", "transport", "stream", "session", "control", "camera",
-    "dom", "screen", "hands", "editors", "layers", "dims", "cursor", "files", "panels", "app",
+    "dom", "screen", "hands", "editors", "layers", "dims", "cursor", "files", "panels", "script", "app",
 )  # fmt: skip
 """The parts of `viewer.js`, each after those that it imports."""
 

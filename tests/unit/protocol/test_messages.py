@@ -61,6 +61,10 @@ FROM_SERVER: list[m.ServerMessage] = [
     m.Notice("warning", "no cells were found"),
     m.Busy("work.py is at line 12"),
     m.InputWanted({"": ["Ctrl+G"], "L1": ["W"]}, ["drag", "wheel"]),
+    m.ScriptViewers([m.ScriptViewer("1", "cells"), m.ScriptViewer("2", "maps")], "2"),
+    m.PluginMenu(
+        [m.PluginEntry("Cells", "command", "cells.count", "Count"), m.PluginEntry("Cells", "sample", "cells:a", "A")]
+    ),
     m.JobUpdate("J1", 3, "Opening a.tif", "failed", 0.5, "no reader", {"layers": ["L1"]}),
 ]
 FROM_PIXELS: list[m.PixelClientMessage] = [m.PixelAck(2**32 - 1), m.PixelKeyframe("gap")]

@@ -55,3 +55,16 @@ def test_the_innermost_line_of_the_script_counts() -> None:
     frame = space["outer"]()  # type: ignore[operator]
     assert line_in(frame, "work.py") == 3
     assert line_in(frame, "other.py") == 0
+
+
+def test_what_concerns_nobody_is_not_told() -> None:
+    told: list[str] = []
+    concerns = False
+    watch = BusyWatch("", "a plugin", lambda: 5.0, told.append, lambda frame: concerns)
+    watch.look()
+    assert told == []
+    concerns = True
+    watch.look()
+    assert told == [
+        "a plugin keeps the server at work, for 5 s now: the picture goes on when napari has its turn again"
+    ]

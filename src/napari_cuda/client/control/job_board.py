@@ -9,6 +9,9 @@ from msgspec.structs import replace
 
 from napari_cuda.protocol.messages import JobUpdate
 
+OWN = "local-"
+"""Begins the names of a client's own transfers."""
+
 MOST_ENDED = 64
 """Twice what a server remembers, so that what it tells again is known here to have ended."""
 
@@ -60,8 +63,10 @@ class JobBoard:
     def lose(self, why: str) -> None:
         """The server that knew of them is gone: what it was doing has failed."""
         for job in self.running:
-            if job.intent > 0:  # not a transfer of our own
+            if job.intent > 0:
                 self.take(replace(job, state="failed", error=f"{job.title}: {why}"))
+            elif not job.job.startswith(OWN):  # what it told everybody of
+                self.take(replace(job, state="cancelled"))
 
     def _forget_oldest(self) -> None:
         ended = [name for name, job in self._jobs.items() if job.state != "running"]

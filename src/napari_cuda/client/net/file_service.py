@@ -1,6 +1,7 @@
-"""FileService: the server's file routes, as functions that block. Any thread but the GUI's.
+"""FileService: the server's file routes, and the one that interrupts, as functions that block.
 
-Each call opens its own connection. What goes wrong is a ConnectError or DataError in one line.
+Any thread but the GUI's. Each call opens its own connection. What goes wrong is a ConnectError or DataError in one
+line.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ class Transfer:
 
 
 class FileService:
-    """The file routes of one server."""
+    """The routes of one server."""
 
     def __init__(self, config: ClientConfig) -> None:
         parts = urlsplit(config.base)
@@ -103,6 +104,10 @@ class FileService:
     def writers(self, kinds: Sequence[str]) -> list[Writer]:
         """Return the server's writer plugins for layers of these kinds."""
         return self._ask("GET", "/files/writers", list[Writer], [("kind", kind) for kind in kinds])
+
+    def interrupt(self) -> None:
+        """Interrupt what keeps the server's Python, as Ctrl+C would; DataError in one line if there is nothing."""
+        self._ask("POST", "/interrupt", dict[str, Any])
 
     def upload(self, source: Path, transfer: Transfer) -> str:
         """Send a file, or a folder with all in it; return its path on the server. Goes on after a lost connection."""

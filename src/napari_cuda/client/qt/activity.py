@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from napari.utils import cancelable_progress
+from napari.utils import cancelable_progress, progress
 
 from napari_cuda.client.control.job_board import JobBoard
 from napari_cuda.protocol import messages as m
@@ -47,7 +47,10 @@ class Activity:
     def _begin(self, job: m.JobUpdate) -> None:
         # napari runs Qt's events while it makes a bar: the job may be over before there is one.
         self._bars[job.job] = None
-        bar = _JobProgress(job, lambda: self._cancel(job.job))
+        if job.can_cancel:
+            bar = _JobProgress(job, lambda: self._cancel(job.job))
+        else:
+            bar = progress(desc=job.title, total=0)
         if job.job in self._bars:
             self._bars[job.job] = bar
         else:
@@ -64,6 +67,8 @@ class Activity:
         if job.job not in self._bars:
             self._begin(job)
         bar = self._bars.get(job.job)
+        if bar is not None and bar.desc.removesuffix(": ") != job.title:
+            bar.set_description(job.title)
         if bar is not None and job.fraction is not None:
             if not bar.total:
                 bar.total = PERCENT

@@ -56,6 +56,7 @@ class PresenterFacade:
         *,
         hud_text: Callable[[], str],
         on_resized: Callable[[OwnCanvas], object],
+        interrupt: Callable[[], object] = lambda: None,
     ) -> None:
         self._renderer = renderer
         self._stream: PictureStream | None = None
@@ -73,7 +74,7 @@ class PresenterFacade:
             on_context_lost=renderer.lose_context,
         )
         self.adapter.hold_dims_play()
-        self._overlay = CanvasOverlay(self.adapter.native, hud_text)
+        self._overlay = CanvasOverlay(self.adapter.native, hud_text, interrupt)
         self.hud_action = QAction(HUD_TITLE, self._window)
         self.hud_action.setCheckable(True)
         self.hud_action.setShortcut(QKeySequence(HUD_SHORTCUT))
@@ -126,10 +127,12 @@ class PresenterFacade:
         self._dims_intent = 0
         self.adapter.allow_dims_play()
 
-    def show_state(self, text: str | None) -> None:
-        """Show one line about the connection over the picture; None takes it away."""
+    def show_state(self, text: str | None, *, interrupts: bool = False) -> None:
+        """Show one line about the connection over the picture, perhaps with a button that interrupts the server's
+        script; None takes it away.
+        """
         if not self._closed:
-            self._overlay.show_banner(text)
+            self._overlay.show_banner(text, interrupts=interrupts)
 
     def window_hidden(self) -> None:
         """The window may have been hidden: what waits to be drawn in a hidden one never will be."""

@@ -16,6 +16,7 @@ from napari_cuda.client.loop_state import LoopPhase
 from napari_cuda.client.qt.connect_dialog import ConnectDialog
 from napari_cuda.client.qt.connection_dialog import ConnectionDialog
 from napari_cuda.client.qt.napari_adapter import main_window, set_welcome_text
+from napari_cuda.client.qt.plugin_menus import PluginActions, PluginMenus
 from napari_cuda.client.qt.remote_menu import RemoteActions, RemoteMenu
 from napari_cuda.client.qt.server_log import ServerLogDialog
 from napari_cuda.client.recent import RecentConnections
@@ -59,6 +60,7 @@ class WindowFurniture:
             connect_to=self.ask_where_to_connect,
             reconnect=session.reconnect,
             leave=link.leave,
+            interrupt=session.interrupt,
             copy_address=self._copy_address,
             show_log=self.log.open_now,
             show_roots=show_roots,
@@ -66,8 +68,20 @@ class WindowFurniture:
             set_quality=self._set_quality,
             open_session=lambda: state.phase is not LoopPhase.STOPPED,
             role=lambda: state.role,
+            viewers=lambda: state.viewers,
+            show_viewer=lambda viewer: session.mirror.command("script.show_viewer", viewer=viewer),
+            busy=lambda: bool(state.busy),
         )
         self.menu = RemoteMenu(viewer, actions, figures)
+        self.plugins = PluginMenus(
+            viewer,
+            PluginActions(
+                entries=lambda: state.plugins.entries,
+                may_run=lambda: state.phase is not LoopPhase.STOPPED and state.role == "control",
+                run=lambda command: session.mirror.command("plugin.run", command=command),
+                open_sample=lambda sample: session.data.open([f"sample:{sample}"]),
+            ),
+        )
         self._show_phase()
 
     def ask_where_to_connect(self) -> None:
@@ -80,7 +94,7 @@ class WindowFurniture:
         def finished(_result: int) -> None:
             if dialog.server is not None:
                 welcome = self._session.loop.link.welcome
-                dialog.remember(self.recent, welcome.title if welcome is not None else "")
+                dialog.form.remember(self.recent, welcome.title if welcome is not None else "")
             dialog.deleteLater()
 
         self.dialog = dialog = ConnectDialog(self.recent.read(), connect, main_window(self._viewer))

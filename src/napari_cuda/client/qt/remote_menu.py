@@ -10,7 +10,7 @@ import napari
 from qtpy.QtGui import QAction, QActionGroup
 from qtpy.QtWidgets import QMenu
 
-from napari_cuda.protocol.messages import Role
+from napari_cuda.protocol.messages import Role, ScriptViewers
 from napari_cuda.view import Quality
 
 log = logging.getLogger(__name__)
@@ -27,6 +27,7 @@ class RemoteActions:
     connect_to: Callable[[], object]
     reconnect: Callable[[], object]
     leave: Callable[[], object]
+    interrupt: Callable[[], object]
     copy_address: Callable[[], object]
     show_log: Callable[[], object]
     show_roots: Callable[[], object]
@@ -35,6 +36,11 @@ class RemoteActions:
     open_session: Callable[[], bool]
     """Whether there is a session, connected or not, that can be left."""
     role: Callable[[], Role]
+    viewers: Callable[[], ScriptViewers]
+    """Those that the server's script made."""
+    show_viewer: Callable[[str], object]
+    busy: Callable[[], bool]
+    """Whether code of the user's keeps the server."""
 
 
 class RemoteMenu:
@@ -57,6 +63,12 @@ class RemoteMenu:
         self._qualities = self._add_qualities(QMenu("&Quality", self.menu))
         self.menu.addAction(figures)
         self.menu.addSeparator()
+        self._viewers = QMenu("&Viewer", self.menu)
+        self._viewers.setToolTip("Which of the script's viewers this window, and all others of the session, show")
+        self.menu.addMenu(self._viewers)
+        self._interrupt = self._add("&Interrupt the Script", actions.interrupt)
+        self._interrupt.setToolTip("As Ctrl+C would on the server: what it computes ends with KeyboardInterrupt")
+        self.menu.addSeparator()
         self._roots = self._add("Served &Folders…", actions.show_roots)
         self._log = self._add("Server &Log…", actions.show_log)
         self._info = QAction("napari-cuda Info", self.menu)
@@ -73,9 +85,24 @@ class RemoteMenu:
         self._leave.setEnabled(there)
         for action in (self._roots, self._log, *self._qualities.values()):
             action.setEnabled(controls)
+        self._interrupt.setEnabled(controls and self._actions.busy())
+        self._list_viewers(controls=controls)
         quality = self._actions.quality()
         for name, action in self._qualities.items():
             action.setChecked(name == quality)
+
+    def _list_viewers(self, *, controls: bool) -> None:
+        """List the script's viewers; titles need not differ: napari calls all that have none of their own the same."""
+        there = self._actions.viewers()
+        self._viewers.clear()
+        group = QActionGroup(self._viewers)
+        for number, entry in enumerate(there.viewers, 1):
+            action = QAction(f"{number}: {entry.title}".replace("&", "&&"), group)
+            action.setCheckable(True)
+            action.setChecked(entry.viewer == there.shown)
+            action.triggered.connect(lambda _checked=False, viewer=entry.viewer: self._actions.show_viewer(viewer))
+            self._viewers.addAction(action)
+        self._viewers.setEnabled(controls and len(there.viewers) > 1)
 
     def _add(self, title: str, do: Callable[[], object]) -> QAction:
         action = QAction(title, self.menu)

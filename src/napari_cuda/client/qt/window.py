@@ -78,7 +78,9 @@ class QtHost:
         self._calls = CallProxy()
         self._wakes = WakeProxy(self._wake, clock=time.perf_counter)
         self._mirror: ViewerMirror | None = None
-        self.facade = PresenterFacade(viewer, self._renderer, hud_text=self._hud_text, on_resized=self._resized)
+        self.facade = PresenterFacade(
+            viewer, self._renderer, hud_text=self._hud_text, on_resized=self._resized, interrupt=self._interrupt
+        )
         self._window: QMainWindow = main_window(viewer)
         self._input = InputSender(
             self._window,
@@ -137,7 +139,9 @@ class QtHost:
 
     def show_state(self, text: str | None) -> None:
         """Show one line about the connection over the picture; None takes it away."""
-        self.facade.show_state(text)
+        state = self._loop.state if self._loop is not None else None
+        busy = state is not None and bool(state.busy) and state.busy == text
+        self.facade.show_state(text, interrupts=busy and state is not None and state.role == "control")
 
     def notify(self, text: str) -> None:
         """Show one line in napari's notification area."""
@@ -182,6 +186,10 @@ class QtHost:
             session.screenshot(SCREENSHOT_WAITS_S)
         except ConnectError as error:
             self.notify(f"The screenshot shows what was here: {error}")
+
+    def _interrupt(self) -> None:
+        if self._session is not None:
+            self._session.interrupt()
 
     def _wake(self) -> None:
         if self._loop is not None:

@@ -45,6 +45,8 @@ class HttpHost:
     show: Callable[[], None]
     metrics: Metrics
     files: FileHost
+    interrupt: Callable[[], str]
+    """Interrupts what keeps the render thread; returns why that cannot be."""
 
 
 def build(host: HttpHost) -> ASGIApp:
@@ -60,6 +62,12 @@ def build(host: HttpHost) -> ASGIApp:
 
     async def metrics(_request: Request) -> Response:
         return Response(host.metrics.exposition(), media_type="text/plain; version=0.0.4")
+
+    async def interrupt(_request: Request) -> Response:
+        # A route of its own: a state socket may not be read while the render thread is busy.
+        if refused := host.interrupt():
+            return _refusal(auth.Refused(409, "interrupt.refused", refused))
+        return JSONResponse({})
 
     async def state(socket: WebSocket) -> None:
         await socket.accept()
@@ -84,6 +92,7 @@ def build(host: HttpHost) -> ASGIApp:
     routes = [
         Route("/healthz", healthz),
         Route("/metrics", metrics),
+        Route("/interrupt", interrupt, methods=["POST"]),
         WebSocketRoute("/ws/state", state),
         WebSocketRoute("/ws/pixels", pixel_socket),
         *file_routes(host.files),

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from napari_cuda.protocol import messages as m
+from napari_cuda.protocol.errors import CommandError
 from napari_cuda.server.frames import RenderedFrame
 from napari_cuda.server.metrics import ServerMetrics
 from napari_cuda.server.render.inbox import Idle, Inbox, ViewerIntent, coalesce
@@ -79,6 +80,10 @@ class _Settled:
     input_ids: dict[str, int] = field(default_factory=dict)
 
 
+def _no_other_viewer(_viewer: str) -> None:
+    raise CommandError("this server runs no script: there is one viewer")
+
+
 class RenderLoop:
     """Owner: render (main) thread; `post`, `submit`, `join`, `leave` and `wake` from any thread."""
 
@@ -109,6 +114,11 @@ class RenderLoop:
         self._wanted = m.InputWanted()
         self._looked_s = 0.0
         self._heard_s = time.monotonic()
+        self._viewers = m.ScriptViewers()
+        self.on_show_viewer: Callable[[str], object] = _no_other_viewer
+        """Called with which of a script's viewers a client wants all to see; CommandError if there is none."""
+        self.on_interrupt: Callable[[KeyboardInterrupt], bool] = lambda error: False
+        """Called with what interrupted code of the user's; False if nobody here asked for that."""
         self.on_greet: Callable[[str], Sequence[m.ServerMessage]] = lambda viewer: ()
         """What a viewer is told besides the scene when it comes, or comes back."""
 
@@ -172,6 +182,8 @@ class RenderLoop:
         while not stop.is_set():
             try:
                 self._turn()
+            except KeyboardInterrupt as error:
+                self._interrupted(error)
             except Exception as error:  # noqa: BLE001 -- a layer or plugin may raise anything; the session goes on
                 self._report(error)
                 # What failed will most likely fail again: do not spin.
@@ -180,6 +192,7 @@ class RenderLoop:
     def prepare(self, stage: Stage) -> None:
         """Register with a stage's commands what this loop does; once, before the stage is turned to."""
         stage.commands.register("scene.snapshot", lambda context, _args: self._greet(context.sender, (), 0))
+        stage.commands.register("script.show_viewer", lambda _context, args: self.on_show_viewer(args.viewer))
 
     def turn_to(self, stage: Stage) -> None:
         """Show another viewer from now on: to the clients it is a change of the scene, in the canvas that they have."""
@@ -191,6 +204,12 @@ class RenderLoop:
         stage.bridge.mark_all()
         stage.canvas.request_draw()
         self._inbox.wake()
+
+    def tell_viewers(self, viewers: m.ScriptViewers) -> None:
+        """Tell the clients which viewers a script has, and which they see."""
+        if viewers != self._viewers:
+            self._viewers = viewers
+            self._states.broadcast([viewers], {})
 
     def _take(self, stage: Stage) -> None:
         self._stage = stage
@@ -269,6 +288,8 @@ class RenderLoop:
             if not isinstance(entry, ViewerIntent):
                 try:
                     entry()
+                except KeyboardInterrupt as error:
+                    self._interrupted(error)
                 except Exception as error:  # noqa: BLE001 -- one command must not lose the acks of the others
                     self._report(error)
                 continue
@@ -291,11 +312,18 @@ class RenderLoop:
             if isinstance(intent, m.InputKey):
                 return self._stage.keys.apply(viewer, intent)
             return self._bridge.apply(intent)
+        except KeyboardInterrupt as error:
+            self._interrupted(error)
+            return {}
         except Exception as error:  # a layer or plugin may raise anything; its viewer gets the reason
             log.exception("an intent failed; the session goes on")
             reason = f"the server failed: {type(error).__name__}: {error}".splitlines()[0]
             name = intent.name if isinstance(intent, m.Command) else "intent"
             return dict.fromkeys(getattr(intent, "values", {}) or (name,), reason)
+
+    def _interrupted(self, error: KeyboardInterrupt) -> None:
+        if not self.on_interrupt(error):
+            raise error
 
     def _let_go(self, viewer: str) -> None:
         self._stage.let_go(viewer)
@@ -307,7 +335,8 @@ class RenderLoop:
         resumed = self._authority.since(since)
         scene = resumed or self._authority.snapshot()
         thumbnails = self._bridge.thumbnails.since(since if resumed else 0)
-        self._states.deliver(viewer, [*greeting, scene, *thumbnails, self._wanted, *self.on_greet(viewer)])
+        besides = [self._wanted, self._viewers, *self.on_greet(viewer)]
+        self._states.deliver(viewer, [*greeting, scene, *thumbnails, *besides])
 
     def _tell_changes(self) -> None:
         """Tell the viewers what changed, and then the senders that their intents are done: one hand-over."""

@@ -19,7 +19,7 @@ from napari.layers.utils._link_layers import get_linked_layers
 from napari.plugins import _initialize_plugins
 from napari.settings import get_settings
 from napari.settings._constants import BrushSizeOnMouseModifiers
-from napari.utils import resize_dask_cache
+from napari.utils import progress, resize_dask_cache
 from napari.utils.action_manager import action_manager
 from npe2 import PluginManager
 
@@ -39,6 +39,8 @@ PRIVATE_NAMES = (
     "napari.layers.utils._link_layers.get_linked_layers",
     "napari.plugins._initialize_plugins",
     "napari.settings._constants.BrushSizeOnMouseModifiers",
+    "napari._qt.qthreading.GeneratorWorker._worker_set",
+    "napari.utils.progress._all_instances",
     "viewer._calc_status_from_cursor",
     "viewer._new_labels",
     "layer._mouse_drag_gen",
@@ -51,6 +53,23 @@ PRIVATE_NAMES = (
     "shapes._moving_value",
 )
 """Every private name of napari used here, as in `napari_adapter.py`. Checked by the contract test."""
+
+
+def progress_bars() -> Any:
+    """Return the evented set of all progress bars of this process that are not closed."""
+    return progress._all_instances
+
+
+def worker_of(bar: progress) -> Any:
+    """Return the thread worker that a progress bar is of, if it looks whether it is to quit; else None.
+
+    One that does not yield never looks.
+    """
+    from napari.qt.threading import GeneratorWorker  # noqa: PLC0415 -- all of napari's Qt
+
+    workers = list(GeneratorWorker._worker_set)  # other threads begin and end some
+    own = (one for one in workers if isinstance(one, GeneratorWorker) and getattr(one, "pbar", None) is bar)
+    return next(own, None)
 
 
 @functools.cache

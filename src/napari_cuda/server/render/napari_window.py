@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import napari
 import napari.window
 from napari import _event_loop
+from napari._app_model import get_app_model
 from napari._qt import qt_event_loop
 from napari._qt._qapp_model.qactions import add_dummy_actions, init_qactions
 from napari._qt.dialogs.qt_activity_dialog import QtActivityDialog
@@ -26,6 +27,7 @@ from napari._qt.qt_main_window import TaskStatusManager, Window, _QtMainWindow
 from napari._qt.qt_viewer import QtViewer
 from napari._qt.widgets.qt_dims import QtDims
 from napari._qt.widgets.qt_viewer_status_bar import ViewerStatusBar
+from napari.components import ViewerModel
 from napari.utils.notifications import Notification, notification_manager
 from napari.viewer import Viewer
 from qtpy.QtCore import QEvent, QSize
@@ -35,6 +37,7 @@ from qtpy.QtWidgets import QApplication, QMainWindow, QWidget
 from napari_cuda.server.render.napari_adapter import HeadlessCanvas, application
 
 PRIVATE_NAMES = (
+    "napari._app_model.get_app_model",
     "napari._event_loop.run",
     "napari._qt._qapp_model.qactions.add_dummy_actions",
     "napari._qt._qapp_model.qactions.init_qactions",
@@ -46,6 +49,7 @@ PRIVATE_NAMES = (
     "napari._qt.qt_main_window.Window._add_menus",
     "napari._qt.qt_main_window.Window._screenshot",
     "napari._qt.qt_main_window._QtMainWindow._instances",
+    "napari._qt.qt_main_window._QtMainWindow.current_viewer",
     "napari._qt.qt_viewer.QtViewer._screenshot",
     "napari._qt.qt_viewer.QtViewer._unwrap_if_weakref",
     "napari._qt.qt_viewer.QtViewer._weakref_if_possible",
@@ -117,6 +121,24 @@ def stage_windows(host: ScriptHost) -> None:
     # A script that enters Qt's own loop means the same.
     for name in ("exec", "exec_"):
         setattr(QApplication, name, staticmethod(execute))
+
+
+def run_contributed(command: str, viewer: ViewerModel) -> None:
+    """Run a command that a plugin contributed, as its entry in a menu does, with `viewer` as the current one."""
+    init_qactions()
+    with nullcontext() if isinstance(viewer, Viewer) else _current(viewer):
+        get_app_model().commands.execute_command(command).result()
+
+
+@contextmanager
+def _current(viewer: ViewerModel) -> Iterator[None]:
+    """Within this a viewer without a window is napari's current one, for all that is injected."""
+    before = vars(_QtMainWindow)["current_viewer"]
+    _QtMainWindow.current_viewer = classmethod(lambda _cls: viewer)
+    try:
+        yield
+    finally:
+        _QtMainWindow.current_viewer = before
 
 
 class ScriptWindow(Window):

@@ -11,6 +11,7 @@ import { watchHands, watchKeys } from "./hands.js";
 import { LayerControls, LayerList } from "./layers.js";
 import { helpSheet, Hud, Notes, whyNoDecoder } from "./panels.js";
 import { Screen } from "./screen.js";
+import { ScriptControls } from "./script.js";
 import { Session } from "./session.js";
 import { PixelStream } from "./stream.js";
 
@@ -56,6 +57,7 @@ export class App {
     this.help = helpSheet(signal);
     this.notes = new Notes(signal, (job) => this.command("job.cancel", { job }));
     this.cursor = new Cursor(this);
+    this.script = new ScriptControls(this);
     this.hud = new Hud(() => this.#figures(), signal);
     this.session = new Session(transport, {
       welcomed: (welcome, known) => this.#welcomed(welcome, known),
@@ -267,6 +269,12 @@ export class App {
         return;
       case "job.update":
         return this.notes.job(message);
+      case "notice":
+        return this.notes.say(message.text);
+      case "script.viewers":
+        return this.script.show(message);
+      case "session.busy":
+        return this.#tellBusy(message.text);
       case "status":
         this.cursor.say(message.text);
         return;
@@ -397,6 +405,7 @@ export class App {
       { class: "nc-bar", role: "toolbar", "aria-label": "Viewer" },
       button("layers", "Panels (L)", () => this.#togglePanels()),
       this.title,
+      this.script.viewers,
       el("span", { class: "nc-space" }),
       this.openButton,
       el("span", { class: "nc-rule" }),
@@ -518,6 +527,13 @@ export class App {
   #say(text) {
     this.state.textContent = text;
     this.state.hidden = text === "";
+  }
+
+  /** @param {string} text what keeps the server's Python; empty: nothing does any more */
+  #tellBusy(text) {
+    if (text === "") return this.#phase === "streaming" && !this.#awaiting ? this.#stand() : this.#say("Connected; waiting for the picture …");
+    this.#say(text);
+    if (!this.viewOnly) this.state.append(this.script.interrupt);
   }
 
   /** One line until there is another picture. @param {string} text */

@@ -63,7 +63,7 @@ export class Notes {
     if (job === undefined) {
       const bar = el("progress", { max: 1, "aria-label": update.title });
       const line = el("span", {});
-      const node = el("div", { class: "nc-note nc-job" }, line, bar, iconButton("close", "Cancel", () => this.cancel(update.job), this.signal));
+      const node = el("div", { class: "nc-note nc-job" }, line, bar, update.can_cancel !== false && iconButton("close", "Cancel", () => this.cancel(update.job), this.signal));
       job = { node, bar, line };
       this.#jobs.set(update.job, job);
       this.node.append(node);

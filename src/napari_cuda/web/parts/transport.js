@@ -13,6 +13,7 @@
  * @typedef {object} Transport
  * @property {(path: string, query: Record<string, string>, user: ChannelUser) => Channel} open
  * @property {(path: string, query?: Record<string, string>) => Promise<any>} get JSON; throws TransportError
+ * @property {(path: string) => Promise<any>} post without a body; throws TransportError
  */
 
 /** The server refused in one line; `status` is HTTP's, 0 if it was not reached. */
@@ -37,11 +38,11 @@ export function webSocketTransport(base) {
     return url;
   };
 
-  /** @type {Transport["get"]} */
-  const get = async (path, query = {}) => {
+  /** @param {string} method @param {string} path @param {Record<string, string>} query */
+  const ask = async (method, path, query) => {
     let response;
     try {
-      response = await fetch(address(path, query), { credentials: "same-origin" });
+      response = await fetch(address(path, query), { method, credentials: "same-origin" });
     } catch {
       throw new TransportError("the server cannot be reached", 0);
     }
@@ -49,6 +50,10 @@ export function webSocketTransport(base) {
     if (!response.ok) throw new TransportError(answer.message ?? `the server answered ${response.status}`, response.status);
     return answer;
   };
+  /** @type {Transport["get"]} */
+  const get = (path, query = {}) => ask("GET", path, query);
+  /** @type {Transport["post"]} */
+  const post = (path) => ask("POST", path, {});
 
   /** @type {Transport["open"]} */
   const open = (path, query, user) => {
@@ -80,5 +85,5 @@ export function webSocketTransport(base) {
       close: () => socket.close(),
     };
   };
-  return { open, get };
+  return { open, get, post };
 }

@@ -32,11 +32,12 @@ def test_what_has_ended_stays_so() -> None:
 
 def test_a_lost_server_fails_its_jobs_but_not_ours() -> None:
     board = JobBoard()
-    for name, intent in (("J1", 3), ("local-1", 0), ("local-2", -3)):
+    for name, intent in (("J1", 3), ("loading-1", 0), ("local-1", 0), ("local-2", -3)):
         board.take(JobUpdate(name, intent, name))
     board.lose("the server was started anew")
     assert [job.job for job in board.running] == ["local-1", "local-2"]
-    lost = board.get("J1")
+    told_to_all, lost = board.get("loading-1"), board.get("J1")
+    assert told_to_all is not None and told_to_all.state == "cancelled"
     assert lost is not None
     assert (lost.state, lost.error) == ("failed", "J1: the server was started anew")
 
