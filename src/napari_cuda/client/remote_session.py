@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,9 @@ from napari_cuda.client.loop_state import ClientLoopState, LoopPhase
 from napari_cuda.client.metrics_endpoint import MetricsEndpoint
 from napari_cuda.client.mirror.cursor import INTERVAL_S, CursorMirror
 from napari_cuda.client.mirror.napari_adapter import MeasuredOncePerBatch, NewLabelsElsewhere, NoLocalStatus
+from napari_cuda.client.mirror.remote_layers import RemoteLayer
 from napari_cuda.client.mirror.viewer_mirror import MirrorHost, ViewerMirror
+from napari_cuda.client.net.data_service import DataService
 from napari_cuda.client.net.file_service import FileService
 from napari_cuda.client.open_and_save import OpensAndSaves
 from napari_cuda.client.playout.frame import Picture
@@ -75,6 +77,8 @@ class RemoteSession:
         )
         self.loop.link.on_shown = self.cursor.follow
         self.data = DataAccess(self.mirror.command, host.post, FileService(config))
+        self._regions = DataService(config, self._sent)
+        viewer.layers.events.inserted.connect(self._say_where_data_is)
         self.mirror.send_layer = partial(send_layer, self.data, viewer)
         self.loop.link.on_job = self.data.board.take
         self.loop.link.on_renewed = self.data.board.lose
@@ -105,6 +109,8 @@ class RemoteSession:
         self.loop.link.leave()
         self.config = replace(self.config, base=config.base, token=config.token)
         self.data.follow(FileService(self.config))
+        self._regions.close()
+        self._regions = DataService(self.config, self._sent)
         self.loop.link.connect(self.config)
 
     def connect(self, config: ClientConfig, timeout_s: float) -> None:
@@ -122,6 +128,15 @@ class RemoteSession:
             self.begin(self.config)
         else:
             self.loop.link.reconnect()
+
+    def _sent(self) -> tuple[str, int]:
+        """Return who we are, and what of what we asked for the server may not have done yet; from any thread."""
+        welcome = self.loop.link.welcome
+        return (welcome.viewer if welcome else ""), self.loop.state.control.awaited_intent
+
+    def _say_where_data_is(self, event: Any) -> None:
+        if isinstance(event.value, RemoteLayer):
+            event.value.on_data = self._regions
 
     def _await_scene(self, timeout_s: float) -> None:
         state = self.loop.state
@@ -247,6 +262,7 @@ class RemoteSession:
         """Leave the server; threads and sockets are gone when this returns."""
         self._closed = True
         self.data.close()
+        self._regions.close()
         stop_loop(self.loop)
         if self._endpoint is not None:
             self._endpoint.stop()

@@ -43,6 +43,12 @@ class RemoveLayer(CommandArgs, frozen=True):
     layer: LayerId
 
 
+class RefreshLayer(CommandArgs, frozen=True):
+    """shows what was written to the layer's data"""
+
+    layer: LayerId
+
+
 class ResetContrastLimits(CommandArgs, frozen=True):
     """sets the contrast limits from the data ("once")"""
 
@@ -156,6 +162,7 @@ class CancelJob(CommandArgs, frozen=True):
 
 COMMANDS: dict[str, type[CommandArgs]] = {
     "layer.remove": RemoveLayer,
+    "layer.refresh": RefreshLayer,
     "layer.reset_contrast_limits": ResetContrastLimits,
     "layer.action": ActOnLayer,
     "layer.reset_contrast_limits_range": ResetContrastLimitsRange,

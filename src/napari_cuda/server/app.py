@@ -36,6 +36,7 @@ from napari_cuda.server.encode.hub import StreamHub
 from napari_cuda.server.log_ring import LogRing
 from napari_cuda.server.metrics import ServerMetrics
 from napari_cuda.server.net import http
+from napari_cuda.server.net.data import DataHost
 from napari_cuda.server.net.files import FileHost
 from napari_cuda.server.net.listener import Listener, bind
 from napari_cuda.server.net.state_socket import SessionHost
@@ -45,6 +46,7 @@ from napari_cuda.server.render.data_commands import register_data_commands
 from napari_cuda.server.render.egl import EglContext
 from napari_cuda.server.render.inbox import Idle
 from napari_cuda.server.render.layer_commands import LayerCommands
+from napari_cuda.server.render.layer_data import LayerDataAccess
 from napari_cuda.server.render.loop import RenderLoop
 from napari_cuda.server.render.napari_adapter import HeadlessCanvas
 from napari_cuda.server.render.scene_bridge import SceneBridge
@@ -309,7 +311,8 @@ class Server:
             submit=loop.submit,
             ask=loop.ask,
         )
-        return http.build(http.HttpHost(self.config, session, hub, loop.show, self.metrics, files))
+        data = DataHost(loop.post, loop.applied, LayerDataAccess(loop))
+        return http.build(http.HttpHost(self.config, session, hub, loop.show, self.metrics, files, data))
 
 
 def _title(paths: Sequence[str]) -> str:

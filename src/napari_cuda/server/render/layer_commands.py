@@ -60,6 +60,7 @@ class LayerCommands:
         self._roots = roots
         self._menu = menu_actions()
         commands.register("layer.remove", self._remove)
+        commands.register("layer.refresh", self._refresh)
         commands.register("layer.create", self._create)
         commands.register("layer.reset_contrast_limits", self._reset_contrast_limits)
         commands.register("layer.reset_contrast_limits_range", self._reset_contrast_limits_range)
@@ -70,6 +71,11 @@ class LayerCommands:
 
     def _remove(self, context: CommandContext, args: c.RemoveLayer) -> None:
         context.model.layers.remove(context.layer(args.layer))
+
+    def _refresh(self, context: CommandContext, args: c.RefreshLayer) -> None:
+        layer = context.layer(args.layer)
+        layer.refresh()
+        self._scene.note_edit(layer)
 
     def _reset_contrast_limits(self, context: CommandContext, args: c.ResetContrastLimits) -> None:
         layer = _with_limits(context.layer(args.layer))
@@ -192,7 +198,7 @@ def _make(args: c.CreateLayer, arrays: list[npt.NDArray[Any]]) -> Layer:
 
 def _build(args: c.CreateLayer, arrays: list[npt.NDArray[Any]], name: str | None) -> Layer:
     spec = args.state.spec
-    _check_data(spec, arrays)
+    check_data(spec, arrays)
     options: dict[str, Any] = {"name": name}
     if spec.kind == "image":
         options["rgb"] = spec.rgb
@@ -211,7 +217,7 @@ def _build(args: c.CreateLayer, arrays: list[npt.NDArray[Any]], name: str | None
     return cls(data, **options)
 
 
-def _check_data(spec: m.LayerSpec, arrays: list[npt.NDArray[Any]]) -> None:
+def check_data(spec: m.LayerSpec, arrays: list[npt.NDArray[Any]]) -> None:
     """Raise CommandError for what napari takes and then fails on, in every picture from then on."""
     if spec.kind in _COORDINATES:
         if spec.kind == "surface":
