@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import threading
 import time
@@ -10,22 +11,33 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import dask.array as da
 import numpy as np
 import pytest
+import zarr
+from zarr.storage import MemoryStore
 
 import napari_cuda
 from data_scenes import BROKEN_PLANE, LAZY_PLANES, cells, colors, elements, levels, volume
 from integration.conftest import Connect, Network, Serve, connected_window
 from napari_cuda.client.headless import RemoteViewer
 from napari_cuda.client.mirror.remote_array import RemoteArray
-from napari_cuda.netsim import Link
+from napari_cuda.netsim import Link, NetSim
 from napari_cuda.protocol.errors import DataError
 from scene_server import SceneServer
 
 
 @pytest.fixture(scope="module")
-def server(serve_scene: Serve) -> SceneServer:
-    return serve_scene("data_of_each_kind", size=(160, 120))
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the server has its folder."""
+    return tmp_path_factory.mktemp("server")
+
+
+@pytest.fixture(scope="module")
+def server(serve_scene: Serve, folder: Path) -> SceneServer:
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("TMPDIR", str(folder))
+        return serve_scene("data_of_each_kind", size=(160, 120))
 
 
 @pytest.fixture(scope="module")
@@ -151,6 +163,109 @@ def test_a_layer_made_here_can_be_read_at_once(viewer: RemoteViewer) -> None:
         data[0]
 
 
+def left_behind(folder: Path) -> list[Path]:
+    """Return what is there of what clients sent."""
+    (uploads,) = folder.glob("napari-cuda-session-*/uploads")
+    return list(uploads.rglob("*"))
+
+
+def send_through_a_cut(network: NetSim, viewer: RemoteViewer, data: Any, **options: Any) -> Any:
+    """Add an image while the connection is cut once, half way."""
+    seen: list[float] = []
+
+    def cut_once(job: Any) -> None:
+        if job.fraction is not None and job.title.startswith("Sending"):
+            if job.fraction > 0.4 and (not seen or max(seen) <= 0.4):
+                network.reset()
+            seen.append(job.fraction)
+
+    viewer._session.data.board.watch(cut_once)
+    layer = viewer.add_image(data, **options)
+    assert max(seen) > 0.4 and seen == sorted(seen)
+    return layer
+
+
+def test_an_array_arrives_bit_for_bit_though_the_connection_is_cut(
+    server: SceneServer, network: Network, connect: Connect, rng: np.random.Generator
+) -> None:
+    bad = network(server, Link(delay_s=0.005))
+    viewer = connect(bad)
+    noise = rng.integers(0, 2**16, (4, 1024, 1024), np.uint16)
+    dim = rng.poisson(50, (6, 1024, 1024)).astype(np.uint16)
+    sent = np.concatenate([noise, dim])
+    layer = send_through_a_cut(bad, viewer, sent, name="sent")
+    assert np.array_equal(np.asarray(viewer.layers["sent"].data[3:5]), sent[3:5])
+    assert hashlib.sha256(np.asarray(layer.data)).digest() == hashlib.sha256(sent).digest()
+    viewer.layers.remove(layer)
+
+
+def test_what_is_lazy_is_computed_while_it_is_sent(viewer: RemoteViewer) -> None:
+    def compute(block: Any, block_info: Any = None) -> Any:
+        return block + block_info[0]["chunk-location"][0]
+
+    lazy = da.zeros((12, 600, 600), chunks=(2, 600, 600), dtype=np.uint8).map_blocks(compute, meta=np.empty((0, 0, 0)))
+    layer = viewer.add_image(lazy.astype(np.uint8), contrast_limits=(0, 9), name="from dask")
+    assert np.array_equal(layer.data[:, 0, 0], np.arange(12) // 2)
+    stored = zarr.create_array(MemoryStore(), shape=(9, 400, 400), chunks=(1, 200, 200), dtype="int16")
+    stored[:] = np.arange(9 * 400 * 400).reshape(9, 400, 400) % 30_000
+    labels = viewer.add_labels(stored, name="from zarr")
+    assert np.array_equal(np.asarray(labels.data), stored[:])
+    viewer.layers.remove(layer)
+    viewer.layers.remove(labels)
+
+    def fail(block: Any, block_info: Any = None) -> Any:
+        if block_info[0]["chunk-location"][0] == 4:
+            raise ArithmeticError("no such block")
+        return block
+
+    before = list(viewer.layers)
+    broken = da.zeros((12, 600, 600), chunks=(2, 600, 600)).map_blocks(fail, meta=np.empty((0, 0, 0)))
+    with pytest.raises(DataError, match="ArithmeticError: no such block"):
+        viewer.add_image(broken, contrast_limits=(0, 9))
+    assert list(viewer.layers) == before
+
+
+def test_what_is_cancelled_leaves_nothing(
+    server: SceneServer, folder: Path, network: Network, connect: Connect
+) -> None:
+    viewer = connect(network(server, Link(delay_s=0.005, rate_bit_s=50e6)))
+    before = [layer.name for layer in viewer.layers]
+    noise = np.random.default_rng(1).integers(0, 255, (12, 1024, 1024), np.uint8)
+
+    def cancel(job: Any) -> None:
+        if job.fraction is not None and job.fraction > 0.3:
+            viewer._session.data.cancel(job.job)
+
+    viewer._session.data.board.watch(cancel)
+    with pytest.raises(DataError, match="cancelled"):
+        viewer.add_image(noise, name="cancelled")
+    assert [layer.name for layer in viewer.layers] == before
+    viewer.sync()
+    assert left_behind(folder) == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_two_gigabytes_arrive_through_100_megabits_a_second(
+    server: SceneServer, folder: Path, network: Network, connect: Connect
+) -> None:
+    bad = network(server, Link(delay_s=0.005, rate_bit_s=100e6))
+    viewer = connect(bad)
+    rng = np.random.default_rng(3)
+    plane = rng.poisson(20, (1024, 1024)).astype(np.uint16)  # as a camera's: packs to a third
+    sent = np.empty((1024, 1024, 1024), np.uint16)
+    for number in range(len(sent)):
+        np.add(np.roll(plane, 7 * number), number, out=sent[number])
+    before = list(viewer.layers)
+    layer = send_through_a_cut(bad, viewer, sent, name="two gigabytes", contrast_limits=(0, 1200))
+    near = connect(server)
+    assert hashlib.sha256(np.asarray(near.layers["two gigabytes"].data)).digest() == hashlib.sha256(sent).digest()
+    assert left_behind(folder) == []
+    viewer.layers.remove(layer)
+    viewer.sync(60)
+    assert list(viewer.layers) == before
+
+
 def test_the_documented_way(server: SceneServer) -> None:
     page = (Path(__file__).parents[2] / "docs" / "scripts.md").read_text()
     (code,) = re.findall(r"```python\n(.*?)```", page.partition("## From Python on the laptop")[2], re.DOTALL)
@@ -210,8 +325,8 @@ def test_a_large_region_comes_through_a_network_that_breaks(
 ) -> None:
     bad = network(server, Link(delay_s=0.005))
     viewer = connect(bad)
-    data = viewer.layers["lazy"].data[1000:4000]
-    assert np.array_equal(data[:, 0, 0], np.arange(1000, 4000))
+    data = viewer.layers["lazy"].data[1000:3000]
+    assert np.array_equal(data[:, 0, 0], np.arange(1000, 3000))
     wanted, cut = viewer.layers["lazy"].data, threading.Event()
 
     def cut_it() -> None:
@@ -222,7 +337,7 @@ def test_a_large_region_comes_through_a_network_that_breaks(
     cutting = threading.Thread(target=cut_it)
     cutting.start()
     try:
-        again = wanted[1000:4000]
+        again = wanted[1000:3000]
     finally:
         cutting.join()
     assert cut.is_set() and np.array_equal(again, data)

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,7 +14,7 @@ from napari.components import ViewerModel
 
 from napari_cuda.client.config import ClientConfig
 from napari_cuda.client.data_access import DataAccess
-from napari_cuda.client.layer_upload import send_layer
+from napari_cuda.client.layer_upload import LayerUploads
 from napari_cuda.client.loop import ClientStreamLoop, Host
 from napari_cuda.client.loop_lifecycle import start_loop, stop_loop
 from napari_cuda.client.loop_state import ClientLoopState, LoopPhase
@@ -26,12 +25,12 @@ from napari_cuda.client.mirror.remote_layers import RemoteLayer
 from napari_cuda.client.mirror.viewer_mirror import MirrorHost, ViewerMirror
 from napari_cuda.client.net.data_service import DataService
 from napari_cuda.client.net.file_service import FileService
-from napari_cuda.client.open_and_save import OpensAndSaves
+from napari_cuda.client.open_and_save import LONGEST_JOB_S, OpensAndSaves
 from napari_cuda.client.playout.frame import Picture
 from napari_cuda.client.playout.picture import ExactPicture
 from napari_cuda.client.telemetry import ClientMetrics
 from napari_cuda.protocol import messages as m
-from napari_cuda.protocol.errors import ConnectError, DataError, StartupError
+from napari_cuda.protocol.errors import ConnectError, DataError, StartupError, with_trace
 from napari_cuda.protocol.packet import PacketHeader
 from napari_cuda.protocol.roles import VIEW_ONLY
 from napari_cuda.view import Rendering
@@ -79,7 +78,7 @@ class RemoteSession:
         self.data = DataAccess(self.mirror.command, host.post, FileService(config))
         self._regions = DataService(config, self._sent)
         viewer.layers.events.inserted.connect(self._say_where_data_is)
-        self.mirror.send_layer = partial(send_layer, self.data, viewer)
+        self.mirror.use(LayerUploads(self.data, self._wait_for_layer))
         self.loop.link.on_job = self.data.board.take
         self.loop.link.on_renewed = self.data.board.lose
         self.config = config
@@ -128,6 +127,12 @@ class RemoteSession:
             self.begin(self.config)
         else:
             self.loop.link.reconnect()
+
+    def _wait_for_layer(self, done: Callable[[], bool]) -> None:
+        """Wait until a layer that was made here is on the server; a window goes on meanwhile."""
+        if not self._own_canvas:
+            with self._waiting():
+                self._wait(done, LONGEST_JOB_S, "the layer is not there")
 
     def _sent(self) -> tuple[str, int]:
         """Return who we are, and what of what we asked for the server may not have done yet; from any thread."""
@@ -295,7 +300,7 @@ def _checked(job: m.JobUpdate | None) -> m.JobUpdate:
     if job is None:
         raise DataError("the server refused the request")
     if job.state != "done":
-        raise DataError(job.error or f"{job.title}: cancelled")
+        raise with_trace(DataError(job.error or f"{job.title}: cancelled"), job.traceback)
     return job
 
 

@@ -97,7 +97,7 @@ class CreateLayer(CommandArgs, frozen=True):
     elements: list[Annotated[str, msgspec.Meta(max_length=300)]] = []
     """What the last of the arrays are: sizes, colours, texts, features of single elements."""
     uploaded: Annotated[str, msgspec.Meta(max_length=4096)] = ""
-    """An .npz on the server that has the arrays."""
+    """A file that was sent and has the arrays, in NumPy's format, one behind the other; it goes once it is read."""
 
 
 class LinkLayers(CommandArgs, frozen=True):

@@ -34,6 +34,13 @@ class DataError(NapariCudaError):
     """A path cannot be opened: missing, outside the served roots, or unreadable."""
 
 
+def with_trace(error: Exception, trace: str) -> Exception:
+    """Return an error with the server's traceback as its note, if there is one."""
+    if trace:
+        error.add_note(f"On the server:\n{trace}")
+    return error
+
+
 class RemoteError(DataError):
     """What the server was asked to do with data raised something that Python has no class for here.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from napari_cuda.protocol.errors import NapariCudaError, RemoteError
+from napari_cuda.protocol.errors import NapariCudaError, RemoteError, with_trace
 
 DTYPE_HEADER, SHAPE_HEADER, REVISION_HEADER = "x-dtype", "x-shape", "x-revision"
 
@@ -57,9 +57,7 @@ def failure_as_error(failure: DataFailure) -> Exception:
     else:
         named = failure.kind and not isinstance(cls, type)
         error = RemoteError(f"{failure.kind}: {failure.message}" if named else failure.message)
-    if failure.traceback:
-        error.add_note(f"On the server:\n{failure.traceback}")
-    return error
+    return with_trace(error, failure.traceback)
 
 
 def is_refusal(error: Exception) -> bool:

@@ -311,6 +311,8 @@ class JobUpdate(Message, frozen=True, tag="job.update"):
     fraction: float | None = None
     error: str = ""
     result: dict[str, Any] = {}
+    traceback: str = ""
+    """Of what a plugin or the data raised on the server, for whoever wrote a script; its last characters."""
 
 
 class LogLines(Message, frozen=True, tag="log.lines"):

@@ -195,7 +195,7 @@ class Server:
         canvas = HeadlessCanvas(viewer, size_px, equipment.gl, wake=self.wake)
         bridge = SceneBridge(viewer, self.wake, equipment.numbers)
         commands = Commands(viewer, bridge.layer, equipment.jobs)
-        LayerCommands(commands, bridge, equipment.roots)
+        LayerCommands(commands, bridge, equipment.roots, equipment.files.uploads.release)
         register_data_commands(commands, bridge, equipment.roots, equipment.files, equipment.chunks)
         stage = Stage(canvas, bridge, commands, states.deliver, self.metrics, reduce_detail=equipment.gl.software)
         if self._loop is not None:

@@ -57,6 +57,8 @@ class DataElsewhere:
     remote_kind: str
     on_data: Source | None = None
     """Where the data is; None: nowhere, yet."""
+    unsent: Any = None
+    """The data that is on its way to the server."""
     _quiet: int
 
     def refresh(self, *args: Any, **options: Any) -> None:
@@ -72,8 +74,8 @@ class DataElsewhere:
 
     def data_there(self, stub: Any) -> Any:
         """Return the data on the server: RemoteArrays as large as the stub, of elements what the server says."""
-        if self.on_data is None:
-            return stub
+        if self.unsent is not None or self.on_data is None:
+            return stub if self.unsent is None else self.unsent
         if self.remote_kind not in ("image", "labels"):
             return elements(self.on_data, self.remote_id)
         several = bool(getattr(self, "multiscale", False))

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_cuda.client.config import ClientConfig
-from napari_cuda.client.net.http_line import Answer, HttpLine
+from napari_cuda.client.net.http_line import Answer, HttpLine, Pace
 from napari_cuda.protocol.errors import ConnectError, DataError
 from napari_cuda.protocol.layer_data import (
     DTYPE_HEADER,
@@ -39,9 +39,6 @@ TRY_AGAIN_AFTER_S = 0.25
 KEPT_LINES = 2
 """Connections kept: for a script, and for one thread beside it."""
 
-PACK_BELOW_BYTES_PER_S = 40e6
-"""On a way that carries more, packing takes longer than it saves."""
-
 Pixels = npt.NDArray[Any]
 
 
@@ -53,8 +50,7 @@ class DataService:
         self._sent = sent
         self._lock = threading.Lock()
         self._idle: list[HttpLine] = []
-        self._bytes_per_s = 0.0
-        """What the way carried last."""
+        self._pace = Pace()
 
     def describe(self, layer: str) -> LayerData:
         """Return which arrays a layer's data is."""
@@ -63,10 +59,10 @@ class DataService:
 
     def read(self, layer: str, number: int, region: Region, dtype: np.dtype[Any]) -> tuple[Pixels, int]:
         """Return a region of one of the arrays (at most MOST_BYTES), and the revision of the scene that it is of."""
-        coding = {"Accept-Encoding": SHUFFLED} if self._packs else {}
+        coding = {"Accept-Encoding": SHUFFLED} if self._pace.packs else {}
         began_s = time.perf_counter()
         answer = self._ask("GET", _target(layer, number), {"region": to_text(region)}, headers=coding)
-        self._learn(len(answer.body), time.perf_counter() - began_s)
+        self._pace.learn(len(answer.body), time.perf_counter() - began_s)
         body = answer.body
         if answer.headers.get(CODING_HEADER) == SHUFFLED:
             body = unpack(body, int(answer.headers[ITEMSIZE_HEADER]), max(MOST_BYTES, dtype.itemsize))
@@ -84,13 +80,13 @@ class DataService:
             SHAPE_HEADER: ",".join(str(side) for side in little.shape) if values.ndim else "",
         }
         data = little.tobytes()
-        packed = pack(data, little.itemsize) if self._packs else None
+        packed = pack(data, little.itemsize) if self._pace.packs else None
         if packed is not None:
             headers |= {CODING_HEADER: SHUFFLED, ITEMSIZE_HEADER: str(little.itemsize)}
         body = data if packed is None else packed
         began_s = time.perf_counter()
         self._ask("PUT", _target(layer, number), {"region": to_text(region)}, body=body, headers=headers)
-        self._learn(len(body), time.perf_counter() - began_s)
+        self._pace.learn(len(body), time.perf_counter() - began_s)
 
     def close(self) -> None:
         """Close the connections that are kept."""
@@ -98,14 +94,6 @@ class DataService:
             idle, self._idle = self._idle, []
         for line in idle:
             line.close()
-
-    @property
-    def _packs(self) -> bool:
-        return self._bytes_per_s < PACK_BELOW_BYTES_PER_S
-
-    def _learn(self, size_bytes: int, took_s: float) -> None:
-        if size_bytes > 1 << 16:  # else it is the way's length that is measured
-            self._bytes_per_s = size_bytes / max(took_s, 1e-9)
 
     def _ask(
         self,

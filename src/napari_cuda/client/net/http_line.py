@@ -19,6 +19,26 @@ CONNECT_S = 20.0
 ALIVE_EVERY_S = 10
 """The kernel asks a peer that says nothing whether it is there: work on the server may take as long as it takes."""
 
+PACK_BELOW_BYTES_PER_S = 40e6
+"""On a way that carries more, packing takes longer than it saves."""
+
+
+class Pace:
+    """What the way to the server carried last, and so whether bytes are worth packing. Any thread."""
+
+    def __init__(self) -> None:
+        self._bytes_per_s = 0.0
+
+    @property
+    def packs(self) -> bool:
+        """Whether packing is worth it, if it makes them smaller; True as long as nothing is known."""
+        return self._bytes_per_s < PACK_BELOW_BYTES_PER_S
+
+    def learn(self, size_bytes: int, took_s: float) -> None:
+        """So many bytes took so long."""
+        if size_bytes > 1 << 16:  # else it is the way's length that is measured
+            self._bytes_per_s = size_bytes / max(took_s, 1e-9)
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:

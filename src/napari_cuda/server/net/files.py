@@ -14,7 +14,8 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from napari_cuda.protocol.errors import DataError
-from napari_cuda.protocol.files import CHUNK_BYTES, UploadRequest
+from napari_cuda.protocol.files import CHUNK_BYTES, UploadRequest, UploadState
+from napari_cuda.protocol.packing import CODING_HEADER, ITEMSIZE_HEADER, SHUFFLED, unpack
 from napari_cuda.server.data.listing import list_folder
 from napari_cuda.server.data.opening import readers_of
 from napari_cuda.server.data.roots import ServedRoots
@@ -63,9 +64,16 @@ def file_routes(host: FileHost) -> list[Route]:
         return await _answer(lambda: uploads.begin(_upload_request(body)))
 
     async def append(request: Request) -> Response:
-        chunk = await read_body(request, CHUNK_BYTES)
-        offset = whole_number(request.query_params.get("offset", "0"))
-        return await _answer(uploads.append, request.path_params["key"], offset, chunk)
+        body = await read_body(request, CHUNK_BYTES)
+        offset, digest = whole_number(request.query_params.get("offset", "0")), request.query_params.get("digest", "")
+        itemsize = whole_number(request.headers.get(ITEMSIZE_HEADER, "1"))
+        packed = request.headers.get(CODING_HEADER) == SHUFFLED and bool(body)
+
+        def take() -> UploadState:
+            chunk = unpack(body, itemsize, CHUNK_BYTES) if packed else body
+            return uploads.append(request.path_params["key"], offset, chunk, digest)
+
+        return await _answer(take)
 
     async def drop(request: Request) -> Response:
         return await _answer(uploads.drop, request.path_params["key"])

@@ -55,9 +55,17 @@ _COORDINATES = {"points": 2, "vectors": 3, "tracks": 2, "shapes": 2, "surface": 
 class LayerCommands:
     """Owner: render thread."""
 
-    def __init__(self, commands: Commands, scene: SceneBridge, roots: ServedRoots) -> None:
+    def __init__(
+        self,
+        commands: Commands,
+        scene: SceneBridge,
+        roots: ServedRoots,
+        release: Callable[[str], None] = lambda path: None,
+    ) -> None:
+        """Register what this carries out; `release` is told which files that were sent are needed no more."""
         self._scene = scene
         self._roots = roots
+        self._release = release
         self._menu = menu_actions()
         commands.register("layer.remove", self._remove)
         commands.register("layer.refresh", self._refresh)
@@ -115,15 +123,20 @@ class LayerCommands:
             insert(_make(args, [_array(array) for array in args.arrays]))
             return
 
-        def work(_job: Job) -> Finish:
+        def work(job: Job) -> Finish:
+            path = self._roots.resolve(args.uploaded)
             try:
-                layer = _make(args, read_arrays(self._roots.resolve(args.uploaded), len(args.elements)))
+                job.check()
+                layer = _make(args, read_arrays(path, len(args.elements)))
             except REFUSALS as error:
                 raise CommandError(f"napari refuses it: {first_line(error)}") from error
+            finally:
+                self._release(path)
             return lambda: insert(layer)
 
         name = str(args.state.values.get("name", spec.kind))[:200]
-        context.jobs.start(context.sender, context.number, f"Adding {name}", work)
+        if not context.jobs.start(context.sender, context.number, f"Adding {name}", work):
+            self._release(args.uploaded)
 
     def _link(self, context: CommandContext, args: c.LinkLayers) -> None:
         context.model.layers.link_layers([context.layer(layer) for layer in args.layers], args.attributes)
