@@ -153,6 +153,37 @@ def test_elements_are_changed_in_place(viewer: RemoteViewer) -> None:
         viewer.layers["points"].data[0] = np.nan
 
 
+def test_data_is_set_anew(viewer: RemoteViewer, connect: Connect, server: SceneServer) -> None:
+    other = connect(server)
+    here = elements()
+    for name, value in {
+        "points": here["points"][:7],
+        "vectors": here["vectors"][3:],
+        "tracks": here["tracks"][:10],
+        "surface": (here["surface"][0] + 1, here["surface"][1][:5]),
+        "shapes": [here["shapes"][0] + 2],
+    }.items():
+        layer = viewer.layers[name]
+        layer.data = value
+        there = other.layers[name].data
+        several = name in ("surface", "shapes")
+        for one, expected in zip(there if several else [there], value if several else [value], strict=False):
+            assert np.allclose(np.asarray(one), expected, rtol=1e-6)
+        layer.data = here[name]
+    viewer.layers["memory"].data = volume()[::-1]
+    assert np.array_equal(np.asarray(other.layers["memory"].data), volume()[::-1])
+    viewer.layers["memory"].data = volume()
+    with pytest.raises(DataError, match="another shape or dtype"):
+        viewer.layers["memory"].data = volume()[:2]
+    with pytest.raises(DataError, match="must be finite"):
+        viewer.layers["points"].data = np.full((4, 3), np.inf)
+    with pytest.raises(ValueError, match="no indices of its 3 vertices"):
+        viewer.layers["surface"].data = (np.eye(3), np.array([[0, 1, 3]]))
+    with pytest.raises(DataError, match="too much to set at once"):
+        viewer.layers["points"].data = np.zeros((1_000_000, 3))
+    assert np.array_equal(np.asarray(viewer.layers["points"].data), here["points"])
+
+
 def test_a_layer_made_here_can_be_read_at_once(viewer: RemoteViewer) -> None:
     pixels = np.arange(100, dtype=np.int16).reshape(10, 10)
     layer = viewer.add_image(pixels, name="new")

@@ -13,7 +13,7 @@ from typing import Any
 
 from napari.layers import Layer
 
-from napari_cuda.client.mirror.remote_array import RemoteArray, RemoteLevels, Source, elements
+from napari_cuda.client.mirror.remote_array import RemoteArray, RemoteLevels, Source, as_arrays, elements
 from napari_cuda.protocol.errors import DataError
 
 SETTERS: dict[str, tuple[str, ...]] = {
@@ -53,6 +53,7 @@ class DataElsewhere:
     """Mixin of remote layers. Owner: GUI thread; `data` may be read from any."""
 
     name: str
+    ndim: int
     remote_id: str
     remote_kind: str
     on_data: Source | None = None
@@ -84,6 +85,18 @@ class DataElsewhere:
             for number, level in enumerate(stub if several else [stub])
         ]
         return RemoteLevels(levels) if several else levels[0]
+
+    def give_data(self, stub: Any, value: Any) -> None:
+        """Set the data on the server: pixels of the same shape and dtype, of elements as many as there are."""
+        if self.on_data is None or self.unsent is not None:
+            self.refuse("data cannot be set here")
+        elif self.remote_kind not in ("image", "labels"):
+            self.on_data.replace(self.remote_id, as_arrays(self.remote_kind, value, self.ndim))
+        elif getattr(self, "multiscale", False) or (value.shape, value.dtype) != (stub.shape, stub.dtype):
+            self.refuse("data cannot be set here to another shape or dtype, nor of several levels at once")
+        else:
+            RemoteArray(self.on_data, self.remote_id, 0, stub.shape, stub.dtype)[...] = value
+            self.command("layer.refresh")
 
     def refuse(self, what: str) -> None:
         """Raise DataError unless it is napari or the mirror that builds the layer: `what` needs the data."""
@@ -120,6 +133,11 @@ def _reading(base: property) -> Callable[[Any], Any]:
 
 def _guarded(base: property, name: str) -> property:
     def fset(self: DataElsewhere, value: Any) -> None:
+        frame = inspect.currentframe()
+        inner = asked_by_napari(frame.f_back if frame is not None else None)
+        if name == "data" and self._quiet == 0 and not inner:
+            self.give_data(base.__get__(self), value)
+            return
         if not (name == "selected_data" and len(value) == 0):  # nothing is what is selected here
             self.refuse(f"{name} cannot be set here")
         base.__set__(self, value)

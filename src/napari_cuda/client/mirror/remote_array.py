@@ -37,6 +37,9 @@ class Source(Protocol):
     def write(self, layer: str, number: int, region: Region, values: Pixels) -> None:
         """Write values, of a region's shape or one for all of it, to a region of bounded size."""
 
+    def replace(self, layer: str, arrays: Sequence[Pixels]) -> None:
+        """Set the data of a layer without pixels anew."""
+
 
 class RemoteArray(NDArrayOperatorsMixin):
     """One of the arrays that the data of a layer is. Any thread.
@@ -185,3 +188,15 @@ def elements(source: Source, layer: str) -> Any:
         return arrays[0]
     corners, counts = (np.asarray(array) for array in arrays)
     return np.split(corners, np.cumsum(counts)[:-1]) if len(counts) else []
+
+
+def as_arrays(kind: str, data: Any, ndim: int) -> list[Pixels]:
+    """Return what somebody sets as the data of a layer without pixels, as the arrays that it is on the server."""
+    if kind == "surface":
+        parts = [np.asarray(part) for part in data]
+        return parts if len(parts) > 2 else [*parts, np.ones(len(parts[0]))]
+    if kind != "shapes":
+        return [np.asarray(data)]
+    corners = [np.asarray(shape) for shape in data]
+    joined = np.concatenate(corners) if corners else np.empty((0, ndim))
+    return [joined, np.array([len(shape) for shape in corners], np.int64)]

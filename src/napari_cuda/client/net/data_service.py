@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_cuda.client.config import ClientConfig
+from napari_cuda.client.net.array_stream import ArrayStream
 from napari_cuda.client.net.http_line import Answer, HttpLine, Pace
 from napari_cuda.protocol.errors import ConnectError, DataError
 from napari_cuda.protocol.layer_data import (
@@ -87,6 +88,13 @@ class DataService:
         began_s = time.perf_counter()
         self._ask("PUT", _target(layer, number), {"region": to_text(region)}, body=body, headers=headers)
         self._pace.learn(len(body), time.perf_counter() - began_s)
+
+    def replace(self, layer: str, arrays: Sequence[Pixels]) -> None:
+        """Set the data of a layer without pixels anew; DataError if it is too much for a request."""
+        stream = ArrayStream(arrays)
+        if stream.size_bytes > MOST_BYTES:
+            raise DataError(f"{stream.size_bytes / 1e6:.1f} MB are too much to set at once: add another layer")
+        self._ask("PUT", _target(layer), {}, body=b"".join(stream.pieces(MOST_BYTES)))
 
     def close(self) -> None:
         """Close the connections that are kept."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import tokenize
-from typing import IO, Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -22,12 +22,19 @@ def read_arrays(path: str, of_elements: int = 0) -> list[npt.NDArray[Any]]:
     Any thread. The last `of_elements` may be of text, all others are of numbers. Never more memory than the file has
     bytes.
     """
-    arrays: list[npt.NDArray[Any]] = []
     try:
         with open(path, "rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            while file.tell() < size and len(arrays) < MOST_ARRAYS:
-                arrays.append(_read(file, size))
+            return arrays_in(file, os.fstat(file.fileno()).st_size, of_elements)
+    except OSError as error:
+        raise DataError(f"what was sent are no arrays: {error}".splitlines()[0]) from None
+
+
+def arrays_in(file: BinaryIO, size: int, of_elements: int = 0) -> list[npt.NDArray[Any]]:
+    """Return the arrays of what is open, and `size` bytes long, as `read_arrays` does."""
+    arrays: list[npt.NDArray[Any]] = []
+    try:
+        while file.tell() < size and len(arrays) < MOST_ARRAYS:
+            arrays.append(_read(file, size))
     except (OSError, ValueError, tokenize.TokenError) as error:
         raise DataError(f"what was sent are no arrays: {error}".splitlines()[0]) from None
     last = len(arrays) - of_elements
@@ -36,7 +43,7 @@ def read_arrays(path: str, of_elements: int = 0) -> list[npt.NDArray[Any]]:
     return arrays
 
 
-def _read(file: IO[bytes], size: int) -> npt.NDArray[Any]:
+def _read(file: BinaryIO, size: int) -> npt.NDArray[Any]:
     """Read the next array; ValueError if the file has none there, or not all of it."""
     if npy.read_magic(file) != (2, 0):
         raise ValueError("another version of NumPy's format")
@@ -46,4 +53,9 @@ def _read(file: IO[bytes], size: int) -> npt.NDArray[Any]:
         raise ValueError(f"an array of {dtype} and shape {shape}")
     if count * dtype.itemsize > size - file.tell():
         raise ValueError("there is less of it than was said")
-    return np.fromfile(file, dtype, count).reshape(shape)
+    out = np.empty(shape, dtype)
+    if out.size:
+        buffered: Any = file  # which reads on until it has all
+        if buffered.readinto(out.reshape(-1).view(np.uint8).data) != out.nbytes:
+            raise ValueError("it ends in the middle")
+    return out

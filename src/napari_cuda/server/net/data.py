@@ -6,6 +6,7 @@ What is in memory is looked at between two pictures; what is computed or read fr
 from __future__ import annotations
 
 import asyncio
+import io
 import logging
 import time
 import traceback
@@ -31,6 +32,7 @@ from napari_cuda.protocol.layer_data import (
 )
 from napari_cuda.protocol.packing import CODING_HEADER, ITEMSIZE_HEADER, SHUFFLED, pack, unpack
 from napari_cuda.protocol.region import MOST_BYTES
+from napari_cuda.server.data.stored_arrays import arrays_in
 from napari_cuda.server.net.bodies import read_body, whole_number
 from napari_cuda.server.net.endings import post
 
@@ -63,6 +65,9 @@ class Layers(Protocol):
 
     def write(self, layer_id: str, number: int, region_text: str, values: Pixels) -> Callable[[], None]:
         """Write to a region; return what of it is to be done on another thread."""
+
+    def replace(self, layer_id: str, arrays: list[Pixels]) -> None:
+        """Set the data of a layer without pixels anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +111,15 @@ def data_routes(host: DataHost) -> list[Route]:
         await _work(at_work, rest)
         return Response(status_code=204)
 
+    async def replace(request: Request) -> Response:
+        body = await read_body(request, MOST_BYTES)
+        arrays = await _work(at_work, lambda: arrays_in(io.BytesIO(body), len(body)))
+        await _turn(host, request, lambda: host.layers.replace(request.path_params["layer"], arrays))
+        return Response(status_code=204)
+
     return [
         Route("/layers/{layer}/data", _answering(describe)),
+        Route("/layers/{layer}/data", _answering(replace), methods=["PUT"]),
         Route("/layers/{layer}/data/{array:int}", _answering(read)),
         Route("/layers/{layer}/data/{array:int}", _answering(write), methods=["PUT"]),
     ]

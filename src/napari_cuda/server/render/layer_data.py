@@ -84,6 +84,17 @@ class LayerDataAccess:
             return lambda: None
         return lambda: put(array, region, values)
 
+    def replace(self, layer_id: str, arrays: list[Pixels]) -> None:
+        """Set the data of a layer without pixels anew: there may be more elements, or fewer."""
+        layer = self._scene.layer(layer_id)
+        kind = kind_of(layer)
+        if kind in GRIDDED:
+            raise DataError("pixels are written by regions; for another shape add another layer")
+        expected = len(arrays_of(layer))
+        if len(arrays) != expected:
+            raise DataError(f"the data of {kind} is {expected} array(s), not {len(arrays)}")
+        self._give(layer, arrays)
+
     def _give(self, layer: Layer, arrays: list[Pixels]) -> None:
         """Set a layer's data, checked: napari takes what it cannot draw, and the driver reads where faces point to."""
         kind = kind_of(layer)

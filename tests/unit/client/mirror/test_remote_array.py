@@ -41,6 +41,9 @@ class Memory:
         self.written.append(values.shape)
         self.arrays[number][tuple(axis.slice() for axis in region)] = values
 
+    def replace(self, _layer: str, arrays: Any) -> None:
+        self.arrays = tuple(arrays)
+
 
 @pytest.fixture
 def pixels() -> npt.NDArray[np.uint16]:
@@ -132,3 +135,21 @@ def test_elements_come_as_napari_has_them() -> None:
     mesh = remote_array.elements(Memory(np.zeros((3, 2)), np.array([[0, 1, 2]]), np.ones(3), kind="surface"), "L")
     assert [part.shape for part in mesh] == [(3, 2), (1, 3), (3,)]
     assert remote_array.elements(Memory(np.zeros((3, 2)), kind="points"), "L").shape == (3, 2)
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        ("points", np.ones((3, 2))),
+        ("shapes", [np.ones((4, 2)), np.zeros((3, 2))]),
+        ("shapes", []),
+        ("surface", (np.zeros((3, 2)), np.array([[0, 1, 2]]), np.ones(3))),
+        ("surface", (np.zeros((3, 2)), np.array([[0, 1, 2]]))),
+    ],
+)
+def test_what_is_set_comes_back(kind: str, data: Any) -> None:
+    source = Memory(*remote_array.as_arrays(kind, data, 2), kind=kind)
+    back = remote_array.elements(source, "L")
+    several = kind != "points"
+    for one, other in zip(data if several else [data], back if several else [back], strict=kind != "surface"):
+        assert np.array_equal(one, np.asarray(other))
