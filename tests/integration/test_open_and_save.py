@@ -72,6 +72,9 @@ def test_what_cannot_be_opened_says_why_and_changes_nothing(viewer: RemoteViewer
         with pytest.raises(DataError, match=words) as caught:
             viewer.open(path)
         assert "\n" not in str(caught.value)
+        # What a reader raised tells where, too; a refusal has nothing to add.
+        notes = getattr(caught.value, "__notes__", [])
+        assert [note.startswith("On the server:\nTraceback") for note in notes] == [True] * words.startswith("cannot")
     # All or nothing: the first was read, and is not shown.
     with pytest.raises(DataError, match=r"missing\.tif"):
         viewer.open([root / "stack.tif", root / "missing.tif"])
