@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 import dask_cluster
+import data_scenes
 import likeness_scenes
 import scale_scenes
 import value_scenes
@@ -178,7 +179,8 @@ def add_layers_to_work_on(viewer: Any) -> None:
 
 
 SCENES = (
-    likeness_scenes.SCENES
+    data_scenes.SCENES
+    | likeness_scenes.SCENES
     | scale_scenes.SCENES
     | value_scenes.SCENES
     | {

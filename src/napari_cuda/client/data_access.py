@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import itertools
-import math
 import re
-import tempfile
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-import msgspec
-import numpy as np
 from msgspec.structs import replace
 
 from napari_cuda.client.control.job_board import OWN, JobBoard
 from napari_cuda.client.errands import Errands
+from napari_cuda.client.net.array_stream import ArrayStream
 from napari_cuda.client.net.file_service import FileService, Transfer, TransferCancelled, size_of
 from napari_cuda.protocol import messages as m
-from napari_cuda.protocol.commands import CreateLayer
-from napari_cuda.protocol.errors import NapariCudaError
+from napari_cuda.protocol.errors import DataError, NapariCudaError
 from napari_cuda.protocol.wire_types import Wire
 
 NO_FILE_NAME = re.compile(r'[/\\:*?"<>|\x00-\x1f]')
@@ -74,21 +70,25 @@ class DataAccess:
 
         return self._transfer(title, total_bytes, send, then)
 
-    def send_arrays(self, name: str, arrays: Sequence[Any], then: Callable[[str], object]) -> None:
-        """Send arrays that are here as an .npz file; `then` gets its path on the server."""
-        size_bytes = sum(math.prod(array.shape) * array.dtype.itemsize for array in arrays)
+    def send_arrays(
+        self, name: str, arrays: Sequence[Any], then: Callable[[str], object], failed: Callable[[str], object]
+    ) -> str:
+        """Send arrays that are here, lazy ones as they are computed. Returns the job's name.
+
+        `then` gets their path on the server, `failed` why not ("": cancelled).
+        """
+        stream = ArrayStream(arrays)
+        service = self.service
 
         def send(transfer: Transfer) -> str:
-            with tempfile.TemporaryDirectory() as folder:
-                file = Path(folder) / "arrays.npz"
-                np.savez(file, *(np.asarray(array) for array in arrays))
-                return self.service.upload(file, transfer)
+            try:
+                return service.upload_arrays(stream, transfer)
+            except (NapariCudaError, OSError, TransferCancelled):
+                raise
+            except Exception as error:  # a lazy array raises anything
+                raise DataError(f"{type(error).__name__}: {error}".splitlines()[0]) from error
 
-        self._transfer(f"Sending {name}", size_bytes, send, then)
-
-    def create(self, layer: CreateLayer, path: str) -> None:
-        """Have the server make a layer of arrays that were sent."""
-        self._command("layer.create", **msgspec.to_builtins(replace(layer, uploaded=path)))
+        return self._transfer(f"Sending {name}", stream.size_bytes, send, then, failed=failed)
 
     def cancel(self, job: str) -> None:
         """Give a job up."""
@@ -139,6 +139,7 @@ class DataAccess:
         work: Callable[[Transfer], Any],
         then: Callable[[Any], object],
         intent: int = 0,
+        failed: Callable[[str], object] = lambda why: None,
     ) -> str:
         """Begin a transfer as a job of our own."""
         job = m.JobUpdate(f"{OWN}{next(self._numbers)}", intent, title)
@@ -153,11 +154,10 @@ class DataAccess:
             end("done", result if isinstance(result, dict) else {})
             then(result)
 
-        def failed(error: Exception) -> None:
-            if isinstance(error, TransferCancelled):
-                end("cancelled")
-            else:
-                end("failed", error=f"{title}: {error}")
+        def ended_badly(error: Exception) -> None:
+            why = "" if isinstance(error, TransferCancelled) else f"{title}: {error}"
+            end("failed" if why else "cancelled", error=why)
+            failed(why)
 
         def end(
             state: Literal["done", "failed", "cancelled"], result: dict[str, Any] | None = None, error: str = ""
@@ -168,7 +168,7 @@ class DataAccess:
         self._transfers[job.job] = transfer
         self.board.take(job)
         try:
-            self.errands.run("transfer", lambda: work(transfer), done, failed, transfer.cancel)
+            self.errands.run("transfer", lambda: work(transfer), done, ended_badly, transfer.cancel)
         except NapariCudaError as error:
-            failed(error)
+            ended_badly(error)
         return job.job

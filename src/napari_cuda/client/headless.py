@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from napari.components import ViewerModel
+from napari.utils import progress
 from pydantic import PrivateAttr
 
 from napari_cuda.client.config import ClientConfig
 from napari_cuda.client.loop import ClientStreamLoop
 from napari_cuda.client.remote_session import Connected, RemoteSession
+from napari_cuda.protocol.messages import JobUpdate
 from napari_cuda.protocol.packet import PacketHeader
 
 log = logging.getLogger(__name__)
@@ -123,6 +127,27 @@ class HeadlessHost:
             return self._calls.popleft() if self._calls else None
 
 
+class TerminalProgress:
+    """Shows on a terminal how far long work is, one bar at a time. Owner: the script's thread."""
+
+    def __init__(self, bar: Callable[..., Any] = progress) -> None:
+        self._make = bar
+        self._bar: Any = None
+        self._job = ""
+
+    def show(self, job: JobUpdate) -> None:
+        """A job goes on, or has ended."""
+        if job.state == "running" and job.fraction is not None and self._bar is None:
+            self._job, self._bar = job.job, self._make(total=100, desc=job.title)
+        if self._bar is None or job.job != self._job:
+            return
+        if job.fraction is not None:
+            self._bar.update(max(0, round(100 * job.fraction) - self._bar.n))
+        if job.state != "running":
+            self._bar.close()
+            self._bar = None
+
+
 def connect_headless(config: ClientConfig, *, timeout_s: float, client: str) -> RemoteViewer:
     """Connect and return the mirrored viewer; ConnectError in one line if that fails."""
     viewer = RemoteViewer()
@@ -131,6 +156,8 @@ def connect_headless(config: ClientConfig, *, timeout_s: float, client: str) -> 
     session = RemoteSession(config, viewer, host, client=client, own_canvas=False)
     host.attach(session.loop)
     viewer.attach(session)
+    if sys.stderr.isatty():
+        session.data.board.watch(TerminalProgress().show)
     try:
         session.open(timeout_s)
     except BaseException:  # an interrupt too: no thread may stay

@@ -6,8 +6,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,21 +14,23 @@ from napari.components import ViewerModel
 
 from napari_cuda.client.config import ClientConfig
 from napari_cuda.client.data_access import DataAccess
-from napari_cuda.client.layer_upload import send_layer
+from napari_cuda.client.layer_upload import LayerUploads
 from napari_cuda.client.loop import ClientStreamLoop, Host
 from napari_cuda.client.loop_lifecycle import start_loop, stop_loop
 from napari_cuda.client.loop_state import ClientLoopState, LoopPhase
 from napari_cuda.client.metrics_endpoint import MetricsEndpoint
 from napari_cuda.client.mirror.cursor import INTERVAL_S, CursorMirror
 from napari_cuda.client.mirror.napari_adapter import MeasuredOncePerBatch, NewLabelsElsewhere, NoLocalStatus
+from napari_cuda.client.mirror.remote_layers import RemoteLayer
 from napari_cuda.client.mirror.viewer_mirror import MirrorHost, ViewerMirror
+from napari_cuda.client.net.data_service import DataService
 from napari_cuda.client.net.file_service import FileService
-from napari_cuda.client.open_and_save import OpensAndSaves
+from napari_cuda.client.open_and_save import LONGEST_JOB_S, OpensAndSaves
 from napari_cuda.client.playout.frame import Picture
 from napari_cuda.client.playout.picture import ExactPicture
 from napari_cuda.client.telemetry import ClientMetrics
 from napari_cuda.protocol import messages as m
-from napari_cuda.protocol.errors import ConnectError, DataError, NapariCudaError, StartupError
+from napari_cuda.protocol.errors import ConnectError, DataError, NapariCudaError, StartupError, with_trace
 from napari_cuda.protocol.packet import PacketHeader
 from napari_cuda.protocol.roles import VIEW_ONLY
 from napari_cuda.view import Rendering
@@ -75,7 +76,9 @@ class RemoteSession:
         )
         self.loop.link.on_shown = self.cursor.follow
         self.data = DataAccess(self.mirror.command, host.post, FileService(config))
-        self.mirror.send_layer = partial(send_layer, self.data, viewer)
+        self._regions = DataService(config, self._sent)
+        viewer.layers.events.inserted.connect(self._say_where_data_is)
+        self.mirror.use(LayerUploads(self.data, self._wait_for_layer))
         self.loop.link.on_job = self.data.board.take
         self.loop.link.on_renewed = self.data.board.lose
         self.config = config
@@ -105,6 +108,8 @@ class RemoteSession:
         self.loop.link.leave()
         self.config = replace(self.config, base=config.base, token=config.token)
         self.data.follow(FileService(self.config))
+        self._regions.close()
+        self._regions = DataService(self.config, self._sent)
         self.loop.link.connect(self.config)
 
     def connect(self, config: ClientConfig, timeout_s: float) -> None:
@@ -122,6 +127,21 @@ class RemoteSession:
             self.begin(self.config)
         else:
             self.loop.link.reconnect()
+
+    def _wait_for_layer(self, done: Callable[[], bool]) -> None:
+        """Wait until a layer that was made here is on the server; a window goes on meanwhile."""
+        if not self._own_canvas:
+            with self._waiting():
+                self._wait(done, LONGEST_JOB_S, "the layer is not there")
+
+    def _sent(self) -> tuple[str, int]:
+        """Return who we are, and what of what we asked for the server may not have done yet; from any thread."""
+        welcome = self.loop.link.welcome
+        return (welcome.viewer if welcome else ""), self.loop.state.control.awaited_intent
+
+    def _say_where_data_is(self, event: Any) -> None:
+        if isinstance(event.value, RemoteLayer):
+            event.value.on_data = self._regions
 
     def _await_scene(self, timeout_s: float) -> None:
         state = self.loop.state
@@ -261,6 +281,7 @@ class RemoteSession:
         """Leave the server; threads and sockets are gone when this returns."""
         self._closed = True
         self.data.close()
+        self._regions.close()
         stop_loop(self.loop)
         if self._endpoint is not None:
             self._endpoint.stop()
@@ -293,7 +314,7 @@ def _checked(job: m.JobUpdate | None) -> m.JobUpdate:
     if job is None:
         raise DataError("the server refused the request")
     if job.state != "done":
-        raise DataError(job.error or f"{job.title}: cancelled")
+        raise with_trace(DataError(job.error or f"{job.title}: cancelled"), job.traceback)
     return job
 
 

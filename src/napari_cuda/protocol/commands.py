@@ -43,6 +43,12 @@ class RemoveLayer(CommandArgs, frozen=True):
     layer: LayerId
 
 
+class RefreshLayer(CommandArgs, frozen=True):
+    """shows what was written to the layer's data"""
+
+    layer: LayerId
+
+
 class ResetContrastLimits(CommandArgs, frozen=True):
     """sets the contrast limits from the data ("once")"""
 
@@ -91,7 +97,7 @@ class CreateLayer(CommandArgs, frozen=True):
     elements: list[Annotated[str, msgspec.Meta(max_length=300)]] = []
     """What the last of the arrays are: sizes, colours, texts, features of single elements."""
     uploaded: Annotated[str, msgspec.Meta(max_length=4096)] = ""
-    """An .npz on the server that has the arrays."""
+    """A file that was sent and has the arrays, in NumPy's format, one behind the other; it goes once it is read."""
 
 
 class LinkLayers(CommandArgs, frozen=True):
@@ -168,6 +174,7 @@ class CancelJob(CommandArgs, frozen=True):
 
 COMMANDS: dict[str, type[CommandArgs]] = {
     "layer.remove": RemoveLayer,
+    "layer.refresh": RefreshLayer,
     "layer.reset_contrast_limits": ResetContrastLimits,
     "layer.action": ActOnLayer,
     "layer.reset_contrast_limits_range": ResetContrastLimitsRange,

@@ -4,6 +4,7 @@ NapariCudaError
 ├── ConfigError         a setting, option or environment value is wrong
 ├── StartupError        a part cannot start (no EGL, port taken, …)
 ├── DataError           a path cannot be opened
+│   └── RemoteError     … or what the server did with data raised something
 ├── ProtocolError       the peer sent something that is not the protocol
 │   └── PacketError     … on the pixel socket
 ├── PropertyError       a property does not exist or refuses a value
@@ -31,6 +32,20 @@ class StartupError(NapariCudaError):
 
 class DataError(NapariCudaError):
     """A path cannot be opened: missing, outside the served roots, or unreadable."""
+
+
+def with_trace(error: Exception, trace: str) -> Exception:
+    """Return an error with the server's traceback as its note, if there is one."""
+    if trace:
+        error.add_note(f"On the server:\n{trace}")
+    return error
+
+
+class RemoteError(DataError):
+    """What the server was asked to do with data raised something that Python has no class for here.
+
+    Its note (`__notes__`) is the server's traceback.
+    """
 
 
 class ProtocolError(NapariCudaError):

@@ -9,8 +9,9 @@ import msgspec
 PAGE_ENTRIES = 200
 """Entries of one listing at most; the rest is another page."""
 
-CHUNK_BYTES = 1 << 20
-"""Bytes of one upload request at most: a lost connection loses no more."""
+CHUNK_BYTES = 4 << 20
+"""Bytes of one upload request at most, unpacked: a lost connection loses no more, and a long way is not waited for
+more often than that."""
 
 EntryKind = Literal["folder", "file", "zarr", "images"]
 """`zarr`: a group or array; `images`: a folder of picture files. Both are opened as one thing."""
@@ -53,7 +54,7 @@ class UploadRequest(msgspec.Struct, frozen=True):
     """A file that a client wants to send.
 
     `name` is relative, with folders (`cells.zarr/0/0`); files of one `group` come to lie together.
-    `digest` is the BLAKE2b-128 of the contents, in hex. Asking again resumes.
+    `digest` is the BLAKE2b-128 of the contents, in hex; "" if it comes with the last chunk. Asking again resumes.
     """
 
     group: str

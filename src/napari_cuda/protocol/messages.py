@@ -346,6 +346,8 @@ class JobUpdate(Message, frozen=True, tag="job.update"):
     error: str = ""
     result: dict[str, Any] = {}
     can_cancel: bool = True
+    traceback: str = ""
+    """Of what a plugin or the data raised on the server, for whoever wrote a script; its last characters."""
 
 
 class LogLines(Message, frozen=True, tag="log.lines"):

@@ -39,6 +39,7 @@ from napari_cuda.server.interrupts import Interrupts
 from napari_cuda.server.log_ring import LogRing
 from napari_cuda.server.metrics import ServerMetrics
 from napari_cuda.server.net import http
+from napari_cuda.server.net.data import DataHost
 from napari_cuda.server.net.files import FileHost
 from napari_cuda.server.net.listener import Listener, bind
 from napari_cuda.server.net.state_socket import SessionHost
@@ -48,6 +49,7 @@ from napari_cuda.server.render.data_commands import register_data_commands
 from napari_cuda.server.render.egl import EglContext
 from napari_cuda.server.render.inbox import Idle
 from napari_cuda.server.render.layer_commands import LayerCommands
+from napari_cuda.server.render.layer_data import LayerDataAccess
 from napari_cuda.server.render.loop import RenderLoop
 from napari_cuda.server.render.napari_adapter import HeadlessCanvas
 from napari_cuda.server.render.plugin_commands import register_plugin_commands
@@ -210,7 +212,7 @@ class Server:
         canvas = HeadlessCanvas(viewer, size_px, equipment.gl, wake=self.wake)
         bridge = SceneBridge(viewer, self.wake, equipment.numbers)
         commands = Commands(viewer, bridge.layer, equipment.jobs)
-        LayerCommands(commands, bridge, equipment.roots)
+        LayerCommands(commands, bridge, equipment.roots, equipment.files.uploads.release)
         register_data_commands(commands, bridge, equipment.roots, equipment.files, equipment.chunks)
         register_plugin_commands(commands, widgets=self._windows)
         stage = Stage(canvas, bridge, commands, states.deliver, self.metrics, reduce_detail=equipment.gl.software)
@@ -358,7 +360,10 @@ class Server:
             submit=submit,
             ask=loop.ask,
         )
-        return http.build(http.HttpHost(self.config, session, hub, loop.show, self.metrics, files, self.interrupts.ask))
+        data = DataHost(loop.post, loop.applied, LayerDataAccess(loop))
+        return http.build(
+            http.HttpHost(self.config, session, hub, loop.show, self.metrics, files, self.interrupts.ask, data)
+        )
 
 
 def _title(paths: Sequence[str]) -> str:

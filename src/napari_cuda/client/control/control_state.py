@@ -274,8 +274,8 @@ class ControlStateContext:
 
     @property
     def awaited_intent(self) -> int:
-        """Number of the newest intent that was sent and not acknowledged yet; 0 if there is none."""
-        return max((number for number in self._unacked if number <= self._sent), default=0)
+        """Number of the newest intent that was sent and not acknowledged yet; 0 if there is none. From any thread."""
+        return max((number for number in tuple(self._unacked) if number <= self._sent), default=0)
 
     @property
     def settled_revision(self) -> int | None:

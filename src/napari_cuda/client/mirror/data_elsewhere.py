@@ -1,15 +1,19 @@
-"""What of napari's layers reads or changes their data, and so cannot be done to a layer whose data is elsewhere.
+"""What of napari's layers reads or changes their data, for a layer whose data is elsewhere.
 
-napari would do it to the stub: nothing would come of it, or an error in the next draw.
+Who reads `layer.data` gets the server's; napari itself, which reads it at each turn of the window, the stub. What
+napari would do to that is refused: nothing would come of it, or an error in the next draw.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 from napari.layers import Layer
 
+from napari_cuda.client.mirror.remote_array import RemoteArray, RemoteLevels, Source, as_arrays, elements
 from napari_cuda.protocol.errors import DataError
 
 SETTERS: dict[str, tuple[str, ...]] = {
@@ -32,12 +36,67 @@ METHODS: dict[str, tuple[str, ...]] = {
 }
 """Kind → methods on its data, besides those of all layers; `RemoteTools` has those that the server does when asked."""
 
+INNER = frozenset({"napari", "napari_cuda", "vispy"})
+"""Packages that read a layer's data to show it, and must never wait for the server."""
+
+HANDING_ON = frozenset({"napari.utils._magicgui", "napari.types"})
+"""Modules of these that give it to a user's function."""
+
+
+def asked_by_napari(caller: FrameType | None) -> bool:
+    """Return whether the code that runs in a frame is napari's own, or ours."""
+    module = str(caller.f_globals.get("__name__", "")) if caller is not None else ""
+    return module.partition(".")[0] in INNER and module not in HANDING_ON
+
 
 class DataElsewhere:
-    """Mixin of remote layers. Owner: GUI thread."""
+    """Mixin of remote layers. Owner: GUI thread; `data` may be read from any."""
 
     name: str
+    ndim: int
+    remote_id: str
+    remote_kind: str
+    on_data: Source | None = None
+    """Where the data is; None: nowhere, yet."""
+    unsent: Any = None
+    """The data that is on its way to the server."""
     _quiet: int
+
+    def refresh(self, *args: Any, **options: Any) -> None:
+        """Show what was written to `data`; for napari, what it has here."""
+        super().refresh(*args, **options)  # type: ignore[misc]
+        frame = inspect.currentframe()
+        if not asked_by_napari(frame.f_back if frame is not None else None):
+            self.command("layer.refresh")
+
+    def command(self, name: str) -> None:
+        """Ask the server to do something with this layer."""
+        raise NotImplementedError  # the layer, which has the connection, does it
+
+    def data_there(self, stub: Any) -> Any:
+        """Return the data on the server: RemoteArrays as large as the stub, of elements what the server says."""
+        if self.unsent is not None or self.on_data is None:
+            return stub if self.unsent is None else self.unsent
+        if self.remote_kind not in ("image", "labels"):
+            return elements(self.on_data, self.remote_id)
+        several = bool(getattr(self, "multiscale", False))
+        levels = [
+            RemoteArray(self.on_data, self.remote_id, number, level.shape, level.dtype)
+            for number, level in enumerate(stub if several else [stub])
+        ]
+        return RemoteLevels(levels) if several else levels[0]
+
+    def give_data(self, stub: Any, value: Any) -> None:
+        """Set the data on the server: pixels of the same shape and dtype, of elements as many as there are."""
+        if self.on_data is None or self.unsent is not None:
+            self.refuse("data cannot be set here")
+        elif self.remote_kind not in ("image", "labels"):
+            self.on_data.replace(self.remote_id, as_arrays(self.remote_kind, value, self.ndim))
+        elif getattr(self, "multiscale", False) or (value.shape, value.dtype) != (stub.shape, stub.dtype):
+            self.refuse("data cannot be set here to another shape or dtype, nor of several levels at once")
+        else:
+            RemoteArray(self.on_data, self.remote_id, 0, stub.shape, stub.dtype)[...] = value
+            self.command("layer.refresh")
 
     def refuse(self, what: str) -> None:
         """Raise DataError unless it is napari or the mirror that builds the layer: `what` needs the data."""
@@ -56,12 +115,29 @@ class DataElsewhere:
 def data_members(base: type[Layer], kind: str) -> dict[str, Any]:
     """Return what a remote layer's class has in place of its base's ways to the data."""
     setters = {name: _guarded(getattr(base, name), name) for name in ("data", *SETTERS.get(kind, ()))}
+    setters["data"] = setters["data"].getter(_reading(getattr(base, "data")))  # noqa: B009 -- every kind has it
     methods = {name: _refusing(getattr(base, name), name) for name in METHODS.get(kind, ())}
     return {**setters, **methods}
 
 
+def _reading(base: property) -> Callable[[Any], Any]:
+    def fget(self: Any) -> Any:
+        """The layer's data: RemoteArrays, which read from the server what is indexed of them."""
+        stub = base.__get__(self)
+        frame = inspect.currentframe()
+        inner = self._quiet or asked_by_napari(frame.f_back if frame is not None else None)
+        return stub if inner else self.data_there(stub)
+
+    return fget
+
+
 def _guarded(base: property, name: str) -> property:
     def fset(self: DataElsewhere, value: Any) -> None:
+        frame = inspect.currentframe()
+        inner = asked_by_napari(frame.f_back if frame is not None else None)
+        if name == "data" and self._quiet == 0 and not inner:
+            self.give_data(base.__get__(self), value)
+            return
         if not (name == "selected_data" and len(value) == 0):  # nothing is what is selected here
             self.refuse(f"{name} cannot be set here")
         base.__set__(self, value)

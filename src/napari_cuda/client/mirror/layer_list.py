@@ -16,8 +16,9 @@ from napari.layers import Layer
 from napari_cuda.client.control.control_state import ControlStateContext, layer_object
 from napari_cuda.client.mirror import remote_layers
 from napari_cuda.client.mirror.napari_adapter import added_unselected, show_links
-from napari_cuda.client.mirror.new_layer import creation
+from napari_cuda.client.mirror.new_layer import TooLarge, creation
 from napari_cuda.client.mirror.remote_layers import RemoteLayer
+from napari_cuda.client.mirror.unsent_layers import Senders, UnsentLayers
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.errors import CommandError, NapariCudaError
 from napari_cuda.protocol.layer_rows import PLACEMENT
@@ -51,10 +52,6 @@ class LayerListOwner(Protocol):
     def notify(self, text: str) -> None:
         """Tell the user one line."""
 
-    @property
-    def send_layer(self) -> Callable[[Layer], bool]:
-        """Sends a layer that a command cannot carry in a file; False if that cannot be done either."""
-
     def post(self, call: Callable[[], None]) -> object:
         """Run `call` after what runs now."""
 
@@ -79,6 +76,7 @@ class LayerListMirror:
         """Removed here and not (yet) by the server. Bound: the layers that there were."""
         self._created: dict[str, int] = {}
         """Made here and not yet by the server: the number of the command. Bound: the layers that there are."""
+        self._unsent = UnsentLayers(owner.command, self._on_set, self._lose)
         self._set_here: set[str] = set()
         """Something was set on them here, and not compared yet what napari made of it. Bound: the layers there are."""
         self._links: list[list[str]] = []
@@ -97,6 +95,10 @@ class LayerListMirror:
         viewer.layers.events.reordered.connect(self._on_list)
         viewer.layers.selection.events.connect(self._on_list)
 
+    def use(self, senders: Senders) -> None:
+        """Send by these what is too large for a command."""
+        self._unsent.use(senders)
+
     # --- from the server ----------------------------------------------------------------
 
     def begin(self, states: list[m.LayerState]) -> None:
@@ -110,6 +112,7 @@ class LayerListMirror:
         self._layers.clear()
         self._removed.clear()
         self._created.clear()
+        self._unsent.end()
         self._set_here.clear()
         self._links = []
         self._coming = deque(states)
@@ -147,6 +150,9 @@ class LayerListMirror:
                 self._viewer.layers.remove(layer)
         for state in update.added:
             self._created.pop(state.spec.layer, None)
+            if self._unsent.is_unwanted(state.spec.layer):
+                self._owner.command("layer.remove", layer=state.spec.layer)
+                continue
             shown = self._control.mirror(layer_object(state.spec.layer), state.values, update.revision)
             known = self._find(state.spec.layer)
             if known is None:
@@ -154,6 +160,7 @@ class LayerListMirror:
             else:  # made here, or heard of just before the connection was lost
                 remote_layers.place(known, state.spec)
                 remote_layers.show(known, shown)
+                self._unsent.is_there(state.spec.layer)
         self._control.mirror(Scope.SCENE, update.values, update.revision)
         if update.added or update.removed:
             self._show_names()
@@ -204,6 +211,7 @@ class LayerListMirror:
             layer = self._layers.pop(layer_id, None)
             if layer is not None and layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)
+        self._unsent.settled(numbers)
         refused = [layer_id for layer_id, removed in self._removed.items() if removed.number in numbers]
         for layer_id in refused:
             layer = self._removed.pop(layer_id).layer
@@ -291,12 +299,18 @@ class LayerListMirror:
     # --- from the user ------------------------------------------------------------------
 
     def _on_set(self, layer: RemoteLayer, row: Property, value: Wire) -> None:
+        if layer.remote_id in self._unsent:
+            self._unsent.note(layer.remote_id, row, value)
+            return
         self._set_here.add(layer.remote_id)
         if self._control.set_local(layer_object(layer.remote_id), row.name, value):
             self._owner.flush_soon()
 
     def _on_command(self, name: str, args: dict[str, Wire]) -> None:
-        self._owner.command(name, **args)
+        if args.get("layer") in self._unsent:
+            self._owner.notify("a layer's data is on its way to the server: it can do nothing with it yet")
+        else:
+            self._owner.command(name, **args)
 
     def _link(self, layers: Iterable[str | Layer] | None = None, attributes: Iterable[str] = ()) -> None:
         ids = self._remote_ids(layers)
@@ -324,10 +338,10 @@ class LayerListMirror:
             return
         selection = self._viewer.layers.selection
         active: Any = selection.active
-        ids = [layer.remote_id for layer in self._viewer.layers if isinstance(layer, RemoteLayer)]
-        chosen = sorted(layer.remote_id for layer in selection if isinstance(layer, RemoteLayer))
+        ids = [layer_id for layer in self._viewer.layers if (layer_id := self._id_there(layer)) is not None]
+        chosen = sorted(layer_id for layer in selection if (layer_id := self._id_there(layer)) is not None)
         changed = self._control.set_local(Scope.SCENE, "selection", chosen)
-        changed |= self._control.set_local(Scope.SCENE, "active", getattr(active, "remote_id", None))
+        changed |= self._control.set_local(Scope.SCENE, "active", self._id_there(active))
         known: list[str] = self._control.known(Scope.SCENE).get("order", [])
         if sorted(ids) == sorted(known):  # else layers come or go: the server says the order then
             changed |= self._control.set_local(Scope.SCENE, "order", ids)
@@ -335,6 +349,10 @@ class LayerListMirror:
             # napari empties a selection before it fills it again: send what comes of it, once.
             self._flush_due = True
             self._owner.post(self._flush)
+
+    def _id_there(self, layer: Layer | None) -> str | None:
+        """Return the id of a layer that the server has, or is told of before."""
+        return layer.remote_id if isinstance(layer, RemoteLayer) and layer.remote_id not in self._unsent else None
 
     def _flush(self) -> None:
         self._flush_due = False
@@ -344,6 +362,12 @@ class LayerListMirror:
         layer = event.value
         if self._owner.applying or not isinstance(layer, RemoteLayer):
             return
+        if layer.remote_id in self._unsent:
+            self._layers.pop(layer.remote_id, None)
+            self._unsent.give_up(layer.remote_id)
+            return
+        if layer.remote_id not in self._layers:
+            return  # it is gone already
         known = self._layers.pop(layer.remote_id, None)
         number = self._owner.command("layer.remove", layer=layer.remote_id)
         if known is not None and number:
@@ -360,9 +384,15 @@ class LayerListMirror:
         self._insert_here(index, layer)
         if remote is not None:  # not before: napari may count its name up, and so does the server's
             remote.attach(self._on_set, self._on_command, self._owner.placing)
+            self._wait_for(layer)
 
     def _create(self, index: int, layer: Layer) -> Any:
-        created = creation(layer, index)
+        try:
+            created = creation(layer, index)
+        except TooLarge:
+            remote = self._unsent.send(layer, index)
+            self._layers[remote.remote_id] = layer
+            return remote
         number = self._owner.command("layer.create", **msgspec.to_builtins(created))
         if not number:
             raise CommandError("there is no session")
@@ -375,8 +405,23 @@ class LayerListMirror:
         def take_back() -> None:
             if layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)
-            if not self._owner.send_layer(layer):
-                self._owner.notify(f"{layer.name!r} was not added: {reason}")
+            self._owner.notify(f"{layer.name!r} was not added: {reason}")
 
         # After napari is done inserting it.
         self._owner.post(take_back)
+
+    def _lose(self, layer: RemoteLayer) -> None:
+        """A layer will not be made, for its data did not arrive: it goes here, too."""
+        self._layers.pop(layer.remote_id, None)
+        self._control.forget(layer_object(layer.remote_id))
+        if layer in self._viewer.layers:
+            self._viewer.layers.remove(layer)
+
+    def _wait_for(self, layer: Any) -> None:
+        """In a script return when the server has a layer whose data is on its way; DataError if it will not."""
+        try:
+            self._unsent.wait_for(layer.remote_id)
+        except BaseException:  # an interrupt too: nothing is left of it, here or there
+            if layer in self._viewer.layers:
+                self._viewer.layers.remove(layer)
+            raise

@@ -18,14 +18,18 @@ MOST_BYTES = 600_000
 """Of data that go with a command; base64 makes 800 kB of them, and a message may have 1 MiB."""
 
 
+class TooLarge(CommandError):
+    """A command cannot carry the layer's data: it is sent beside it."""
+
+
 def creation(layer: Layer, index: int) -> CreateLayer:
-    """Return what makes this layer at `index` of the server's list; CommandError if a command cannot carry it."""
+    """Return what makes this layer at `index` of the server's list; TooLarge if a command cannot carry it."""
     state = m.LayerState(layer_spec(layer, f"new-{secrets.token_hex(8)}"), layer_values(layer))
     elements = element_values(layer)
     arrays = [*_arrays(layer, state.spec), *elements.values()]
     size = sum(array.nbytes for array in arrays)
     if size > MOST_BYTES:
-        raise CommandError(f"its {size / 1e6:.1f} MB are too much: save it to a file and open that")
+        raise TooLarge(f"its {size / 1e6:.1f} MB are too much for a message")
     packed = [ArrayData(array.dtype.str, list(array.shape), array.tobytes()) for array in arrays]
     return CreateLayer(state, index, packed, _shape_types(layer), list(elements))
 
@@ -47,7 +51,7 @@ def _shape_types(layer: Layer) -> list[str]:
 def _arrays(layer: Layer, spec: m.LayerSpec) -> list[Any]:
     data: Any = layer.data
     if spec.level_shapes:
-        raise CommandError("it has several levels: save it to a file and open that")
+        raise TooLarge("it has several levels")
     parts = list(data) if spec.kind in ("shapes", "surface") else [data]
     if spec.kind in ("points", "vectors") and not len(data):
         return []

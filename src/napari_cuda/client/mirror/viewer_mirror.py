@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from napari.components import ViewerModel
-from napari.layers import Layer
 
 from napari_cuda import conversion
 from napari_cuda.client.control.cadence import INTERVAL_S, Cadence
@@ -21,6 +20,7 @@ from napari_cuda.client.mirror.layer_list import LayerListMirror
 from napari_cuda.client.mirror.napari_adapter import set_canvas_theme
 from napari_cuda.client.mirror.remote_input import RemoteInput
 from napari_cuda.client.mirror.remote_layers import RemoteLayer
+from napari_cuda.client.mirror.unsent_layers import Senders
 from napari_cuda.client.rate_limit import RateLimit
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.commands import check_command
@@ -77,7 +77,6 @@ class ViewerMirror:
         self._send = send
         self._own_canvas = own_canvas
         self._cadence = Cadence(INTERVAL_S if own_canvas else 0.0)
-        self.send_layer: Callable[[Layer], bool] = lambda layer: False
         self._layers = LayerListMirror(viewer, state.control, self)
         self.input = RemoteInput(viewer, self.point)
         self._canvas: OwnCanvas | None = None
@@ -176,6 +175,10 @@ class ViewerMirror:
                     self._keep_model()
                 if "ndisplay" in shown:
                     self._layers.show_modes()
+
+    def use(self, senders: Senders) -> None:
+        """Send by these the layers that are too large for a command."""
+        self._layers.use(senders)
 
     def camera_view(self) -> CameraView:
         """Return where the camera is, in pixels of the picture that the server draws for the canvas here."""

@@ -13,6 +13,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,14 +22,18 @@ from urllib.parse import urlencode, urlsplit
 import msgspec
 
 from napari_cuda.client.config import ClientConfig
+from napari_cuda.client.net.array_stream import ArrayStream
+from napari_cuda.client.net.http_line import Answer, HttpLine, Pace
 from napari_cuda.protocol.errors import ConnectError, DataError
 from napari_cuda.protocol.files import CHUNK_BYTES, FolderPage, Found, UploadRequest, UploadState
+from napari_cuda.protocol.packing import CODING_HEADER, ITEMSIZE_HEADER, SHUFFLED, pack
 
 TRY_AGAIN_FOR_S = 60.0
 """How long a transfer goes on trying after its connection was lost."""
 
 TRY_AGAIN_AFTER_S = 0.5
 TELL_EVERY_S = 0.1
+DIGEST_BYTES = 16
 TIMEOUT_S = 20.0
 
 Writer = tuple[str, str, list[str]]
@@ -88,6 +93,8 @@ class FileService:
         self._port = parts.port
         self._prefix = parts.path
         self._token = config.token
+        self._config = config
+        self._pace = Pace()
 
     def list_folder(self, path: str, search: str = "", offset: int = 0) -> FolderPage:
         """Return a page of a folder's entries; "" for the places where to begin."""
@@ -137,33 +144,37 @@ class FileService:
         finally:
             part.unlink(missing_ok=True)
 
+    def upload_arrays(self, arrays: ArrayStream, transfer: Transfer) -> str:
+        """Send arrays as a file, computed as they go; return its path on the server."""
+        digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
+        request = UploadRequest(secrets.token_hex(8), "arrays.npy", arrays.size_bytes, "")
+        with self._sending(request, transfer) as sending:
+            for piece in arrays.pieces(CHUNK_BYTES):
+                digest.update(piece)
+                sending.append(piece, arrays.itemsize, digest.hexdigest())
+            return sending.state.path
+
     def _upload_file(self, file: Path, request: UploadRequest, transfer: Transfer, before_bytes: int) -> str:
-        state = transfer.patiently(partial(self._begin, request))
+        with self._sending(request, transfer, before_bytes) as sending, file.open("rb") as data:
+            while not sending.state.complete:
+                data.seek(sending.state.offset)
+                chunk = data.read(CHUNK_BYTES)
+                if not chunk:
+                    raise DataError(f"{file} was changed while it was sent")
+                sending.append(chunk)
+            return sending.state.path
+
+    @contextmanager
+    def _sending(self, request: UploadRequest, transfer: Transfer, before_bytes: int = 0) -> Iterator[_Sending]:
+        sending = _Sending(HttpLine(self._config), self._pace, transfer, before_bytes)
         try:
-            with file.open("rb") as data:
-                while not state.complete:
-                    transfer.done(before_bytes + state.offset)
-                    data.seek(state.offset)
-                    chunk = data.read(CHUNK_BYTES)
-                    if not chunk:
-                        raise DataError(f"{file} was changed while it was sent")
-                    state = transfer.patiently(partial(self._append, state, chunk))
+            sending.begin(request)
+            yield sending
         except BaseException:  # a cancelled transfer too: the server need not keep half a file
-            self._forget(state)
+            sending.forget()
             raise
-        return state.path
-
-    def _begin(self, request: UploadRequest) -> UploadState:
-        return self._ask("POST", "/uploads", UploadState, body=msgspec.json.encode(request))
-
-    def _append(self, state: UploadState, chunk: bytes) -> UploadState:
-        return self._ask("PUT", f"/uploads/{state.upload}", UploadState, {"offset": state.offset}, body=chunk)
-
-    def _forget(self, state: UploadState) -> None:
-        try:
-            self._ask("DELETE", f"/uploads/{state.upload}", type(None))
-        except (ConnectError, DataError):
-            return  # it goes with the server
+        finally:
+            sending.close()
 
     def _fetch(self, key: str, part: Path, offset: int, transfer: Transfer) -> None:
         with self._request("GET", f"/downloads/{key}", headers={"Range": f"bytes={offset}-"}) as response:
@@ -197,6 +208,59 @@ class FileService:
         return _Answer(connection, method, self._prefix + target, body, {
             "Authorization": f"Bearer {self._token}", **(headers or {})
         })  # fmt: skip
+
+
+class _Sending:
+    """One file on its way, over one connection. Owner: its transfer's thread."""
+
+    def __init__(self, line: HttpLine, pace: Pace, transfer: Transfer, before_bytes: int) -> None:
+        self._line = line
+        self._pace = pace
+        self._transfer = transfer
+        self._before_bytes = before_bytes
+        self.state = UploadState("", 0, False, "")
+
+    def begin(self, request: UploadRequest) -> None:
+        """Ask the server to take it, or to go on with it."""
+        body = msgspec.json.encode(request)
+        self.state = self._transfer.patiently(lambda: self._ask("POST", "/uploads", body))
+
+    def append(self, chunk: bytes, itemsize: int = 1, digest: str = "") -> None:
+        """Send what comes next, until the server has it; with the last of it the digest counts."""
+        self._transfer.done(self._before_bytes + self.state.offset)
+        packed = pack(chunk, itemsize) if self._pace.packs else None
+        headers = {} if packed is None else {CODING_HEADER: SHUFFLED, ITEMSIZE_HEADER: str(itemsize)}
+        body = chunk if packed is None else packed
+        target = f"/uploads/{self.state.upload}?{urlencode({'offset': self.state.offset, 'digest': digest})}"
+        began_s = time.perf_counter()
+        state = self._transfer.patiently(lambda: self._ask("PUT", target, body, headers))
+        self._pace.learn(len(body), time.perf_counter() - began_s)
+        if state.offset != self.state.offset + len(chunk):
+            raise DataError(f"the server has {state.offset} bytes of what should be {self.state.offset + len(chunk)}")
+        self.state = state
+
+    def forget(self) -> None:
+        """Have the server forget it."""
+        if not self.state.upload:
+            return
+        try:
+            _decoded(self._line.ask("DELETE", f"/uploads/{self.state.upload}"), type(None))
+        except (ConnectError, DataError):
+            return  # it goes with the server, or when others have come
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._line.close()
+
+    def _ask(self, method: str, target: str, body: bytes, headers: Mapping[str, str] | None = None) -> UploadState:
+        return _decoded(self._line.ask(method, target, body, headers), UploadState)
+
+
+def _decoded(answer: Answer, kind: type[T]) -> T:
+    """Return what the server answered; DataError in its words if it refused."""
+    if answer.status >= http.client.BAD_REQUEST:
+        raise DataError(_refusal(answer.status, answer.body))
+    return msgspec.json.decode(answer.body, type=kind)
 
 
 class _Answer:
@@ -257,7 +321,7 @@ def _files_of(source: Path) -> Iterator[Path]:
 
 
 def _digest(file: Path) -> str:
-    digest = hashlib.blake2b(digest_size=16)
+    digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
     with file.open("rb") as data:
         while chunk := data.read(CHUNK_BYTES):
             digest.update(chunk)

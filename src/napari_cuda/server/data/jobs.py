@@ -6,6 +6,7 @@ import logging
 import secrets
 import threading
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
@@ -31,6 +32,10 @@ MOST_ENDED = 32
 
 TELL_EVERY_S = 0.1
 """Nobody reads a progress bar faster."""
+
+
+LONGEST_TRACE = 16_000
+"""Characters, the last of it: what raised stands there."""
 
 
 class JobCancelled(Exception):
@@ -130,25 +135,26 @@ class Jobs:
 
     def _run(self, name: str, job: Job, work: Work) -> None:
         """The job's thread."""
-        why = ""
+        why, trace = "", ""
         finish: Finish = dict
         try:
             finish = work(job)
         except JobCancelled:
             log.debug("job %s was cancelled", name)
         except NapariCudaError as error:
-            why = str(error)
+            why, trace = str(error), _trace(error) if error.__cause__ is not None else ""
         except Exception as error:  # a reader or writer plugin may raise anything
             log.exception("a job failed")
             why = f"the server failed: {type(error).__name__}: {error}".splitlines()[0]
-        self._post(lambda: self._returned(name, finish, why))
+            trace = _trace(error)
+        self._post(lambda: self._returned(name, finish, why, trace))
 
-    def _returned(self, name: str, finish: Finish, why: str) -> None:
+    def _returned(self, name: str, finish: Finish, why: str, trace: str) -> None:
         del self._running[name]
         if self._known[name][1].state != "running":
             self._note_ended(name)  # cancelled meanwhile
         elif why:
-            self._end(name, "failed", why)
+            self._end(name, "failed", why, trace=trace)
         else:
             self._finish(name, finish)
 
@@ -180,10 +186,13 @@ class Jobs:
             yield
         except Exception as error:  # napari may raise anything on what a plugin read
             log.exception("the result of a job could not be used")
-            self._end(name, "failed", f"napari refuses it: {type(error).__name__}: {error}".splitlines()[0])
+            why = f"napari refuses it: {type(error).__name__}: {error}".splitlines()[0]
+            self._end(name, "failed", why, trace=_trace(error))
 
-    def _end(self, name: str, state: str, error: str = "", result: dict[str, Any] | None = None) -> None:
-        self._update(name, state=state, error=error, result=result or {})
+    def _end(
+        self, name: str, state: str, error: str = "", result: dict[str, Any] | None = None, trace: str = ""
+    ) -> None:
+        self._update(name, state=state, error=error, result=result or {}, traceback=trace)
         self._note_ended(name)
 
     def _note_ended(self, name: str) -> None:
@@ -198,3 +207,7 @@ class Jobs:
         update = replace(update, **changes)
         self._known[name] = (viewer, update)
         self._tell(viewer, update)
+
+
+def _trace(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error))[-LONGEST_TRACE:]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from napari_cuda.protocol.errors import DataError
@@ -13,6 +15,9 @@ from napari_cuda.protocol.files import UploadRequest, UploadState
 GROUP = re.compile(r"[0-9a-f]{16}")
 DIGEST_BYTES = 16
 LONGEST_NAME = 1024
+FORGOTTEN_S = 3600.0
+"""An upload that was not gone on with for so long goes when another begins."""
+
 MOST_UPLOADS = 100_000
 """Files in a session: the chunks of some Zarr pyramids, and an end to the table that is kept of them."""
 
@@ -20,10 +25,11 @@ MOST_UPLOADS = 100_000
 class _Upload:
     """One file in the making. Chunks come in order, so that the digest is known with the last."""
 
-    def __init__(self, request: UploadRequest, file: Path) -> None:
+    def __init__(self, request: UploadRequest, file: Path, now_s: float) -> None:
         self.request = request
         self.file = file
         self.offset = 0
+        self.touched_s = now_s
         self.digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
 
     @property
@@ -39,9 +45,10 @@ class Uploads:
     All methods raise DataError in one line for what is refused.
     """
 
-    def __init__(self, folder: Path, limit_bytes: int) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, limit_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._folder = folder.resolve()
         self._limit_bytes = limit_bytes
+        self._clock = clock
         self._lock = threading.Lock()
         self._uploads: dict[str, _Upload] = {}
         self._files: set[Path] = set()
@@ -53,6 +60,7 @@ class Uploads:
         key = hashlib.blake2b(repr(request).encode(), digest_size=DIGEST_BYTES).hexdigest()
         with self._lock:
             if key not in self._uploads:
+                self._drop_forgotten()
                 self._make_room(request)
                 file = self._folder.joinpath(request.group, *parts)
                 if file in self._files:
@@ -62,15 +70,15 @@ class Uploads:
                     file.touch(exist_ok=False)  # not where a folder is
                 except OSError as error:
                     raise _not_stored(request, error) from None
-                self._uploads[key] = _Upload(request, file)
+                self._uploads[key] = _Upload(request, file, self._clock())
                 self._files.add(file)
                 self._promised_bytes += request.size_bytes
                 if request.size_bytes == 0:
-                    self._check(key)
+                    self._check(key, hashlib.blake2b(digest_size=DIGEST_BYTES).hexdigest())
             return self._state(key)
 
-    def append(self, key: str, offset: int, chunk: bytes) -> UploadState:
-        """Take a chunk; one that was taken before changes nothing."""
+    def append(self, key: str, offset: int, chunk: bytes, digest: str = "") -> UploadState:
+        """Take a chunk; one that was taken before changes nothing. The digest comes with the last one at the latest."""
         with self._lock:
             upload = self._uploads.get(key)
             if upload is None:
@@ -86,8 +94,9 @@ class Uploads:
                     raise _not_stored(upload.request, error) from None
                 upload.digest.update(chunk)
                 upload.offset += len(chunk)
+                upload.touched_s = self._clock()
                 if upload.complete:
-                    self._check(key)
+                    self._check(key, digest)
             return self._state(key)
 
     def drop(self, key: str) -> None:
@@ -95,6 +104,24 @@ class Uploads:
         with self._lock:
             if key in self._uploads and not self._uploads[key].complete:
                 self._drop(key)
+
+    def release(self, path: str) -> None:
+        """Delete a file that was sent and is needed no more, and have its room again; nothing if it is no such file."""
+        with self._lock:
+            for key, upload in self._uploads.items():
+                if upload.complete and str(upload.file) == path:
+                    self._drop(key)
+                    return
+
+    def _drop_forgotten(self) -> None:
+        """Drop what was not gone on with: its client was killed, or never came back."""
+        now_s = self._clock()
+        for key in [
+            key
+            for key, upload in self._uploads.items()
+            if not upload.complete and now_s - upload.touched_s > FORGOTTEN_S
+        ]:
+            self._drop(key)
 
     def _make_room(self, request: UploadRequest) -> None:
         if not self._limit_bytes:
@@ -108,9 +135,9 @@ class Uploads:
         if len(self._uploads) >= MOST_UPLOADS:
             raise DataError(f"more than {MOST_UPLOADS} files were sent in this session")
 
-    def _check(self, key: str) -> None:
+    def _check(self, key: str, digest: str) -> None:
         upload = self._uploads[key]
-        if upload.digest.hexdigest() != upload.request.digest:
+        if upload.digest.hexdigest() != (upload.request.digest or digest):
             self._drop(key)
             raise DataError(f"{upload.request.name} arrived damaged, or was changed meanwhile: send it again")
 
@@ -119,6 +146,11 @@ class Uploads:
         self._promised_bytes -= upload.request.size_bytes
         self._files.discard(upload.file)
         upload.file.unlink(missing_ok=True)
+        for folder in upload.file.relative_to(self._folder).parents[:-1]:
+            try:
+                (self._folder / folder).rmdir()
+            except OSError:
+                return  # others of its group are there
 
     def _state(self, key: str) -> UploadState:
         upload = self._uploads[key]

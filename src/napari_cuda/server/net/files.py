@@ -9,18 +9,20 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from napari_cuda.protocol.errors import DataError
-from napari_cuda.protocol.files import CHUNK_BYTES, UploadRequest
+from napari_cuda.protocol.files import CHUNK_BYTES, UploadRequest, UploadState
+from napari_cuda.protocol.packing import CODING_HEADER, ITEMSIZE_HEADER, SHUFFLED, unpack
 from napari_cuda.server.data.listing import list_folder
 from napari_cuda.server.data.opening import readers_of
 from napari_cuda.server.data.roots import ServedRoots
 from napari_cuda.server.data.saving import writers_of
 from napari_cuda.server.data.searching import search_below
 from napari_cuda.server.data.session_files import SessionFiles
+from napari_cuda.server.net.bodies import read_body, whole_number
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +44,7 @@ def file_routes(host: FileHost) -> list[Route]:
 
     async def listing(request: Request) -> Response:
         query = request.query_params
-        offset = _whole_number(query.get("offset", "0"))
+        offset = whole_number(query.get("offset", "0"))
         return await _answer(list_folder, host.roots, query.get("path", ""), query.get("search", "")[:200], offset)
 
     async def search(request: Request) -> Response:
@@ -58,13 +60,20 @@ def file_routes(host: FileHost) -> list[Route]:
         return await _answer(writers_of, request.query_params.getlist("kind")[:1000])
 
     async def begin(request: Request) -> Response:
-        body = await _body(request, MOST_REQUEST_BYTES)
+        body = await read_body(request, MOST_REQUEST_BYTES)
         return await _answer(lambda: uploads.begin(_upload_request(body)))
 
     async def append(request: Request) -> Response:
-        chunk = await _body(request, CHUNK_BYTES)
-        offset = _whole_number(request.query_params.get("offset", "0"))
-        return await _answer(uploads.append, request.path_params["key"], offset, chunk)
+        body = await read_body(request, CHUNK_BYTES)
+        offset, digest = whole_number(request.query_params.get("offset", "0")), request.query_params.get("digest", "")
+        itemsize = whole_number(request.headers.get(ITEMSIZE_HEADER, "1"))
+        packed = request.headers.get(CODING_HEADER) == SHUFFLED and bool(body)
+
+        def take() -> UploadState:
+            chunk = unpack(body, itemsize, CHUNK_BYTES) if packed else body
+            return uploads.append(request.path_params["key"], offset, chunk, digest)
+
+        return await _answer(take)
 
     async def drop(request: Request) -> Response:
         return await _answer(uploads.drop, request.path_params["key"])
@@ -99,30 +108,11 @@ async def _answer(function: Callable[..., Any], *args: object) -> Response:
     return Response(msgspec.json.encode(result), media_type="application/json")
 
 
-async def _body(request: Request, most_bytes: int) -> bytes:
-    """Return the request's body, or of one that is too long what is enough to see that."""
-    parts: list[bytes] = []
-    size = 0
-    try:
-        async for part in request.stream():
-            parts.append(part)
-            size += len(part)
-            if size > most_bytes:
-                break
-    except ClientDisconnect:
-        return b""  # nobody reads the answer; the client asks where it stands and goes on
-    return b"".join(parts)
-
-
 def _upload_request(body: bytes) -> UploadRequest:
     try:
         return msgspec.json.decode(body, type=UploadRequest)
     except msgspec.DecodeError as error:
         raise DataError(f"the request for an upload is malformed: {error}") from None
-
-
-def _whole_number(text: str) -> int:
-    return int(text) if text.isdecimal() and len(text) < 16 else 0
 
 
 def _refused(message: str, status: int) -> Response:

@@ -16,6 +16,7 @@ from starlette.websockets import WebSocket
 from napari_cuda.protocol.messages import Role
 from napari_cuda.server import auth
 from napari_cuda.server.config import ServerConfig
+from napari_cuda.server.net.data import DataHost, data_routes
 from napari_cuda.server.net.files import FileHost, file_routes
 from napari_cuda.server.net.page import ASSETS, PAGE_PATH, page_routes, refused_page
 from napari_cuda.server.net.pixel_socket import PixelSocket, StreamDoor
@@ -47,6 +48,7 @@ class HttpHost:
     files: FileHost
     interrupt: Callable[[], str]
     """Interrupts what keeps the render thread; returns why that cannot be."""
+    data: DataHost
 
 
 def build(host: HttpHost) -> ASGIApp:
@@ -96,6 +98,7 @@ def build(host: HttpHost) -> ASGIApp:
         WebSocketRoute("/ws/state", state),
         WebSocketRoute("/ws/pixels", pixel_socket),
         *file_routes(host.files),
+        *data_routes(host.data),
         *page_routes(),
     ]
     return _Gate(Starlette(routes=routes), host.config)

@@ -55,11 +55,20 @@ _COORDINATES = {"points": 2, "vectors": 3, "tracks": 2, "shapes": 2, "surface": 
 class LayerCommands:
     """Owner: render thread."""
 
-    def __init__(self, commands: Commands, scene: SceneBridge, roots: ServedRoots) -> None:
+    def __init__(
+        self,
+        commands: Commands,
+        scene: SceneBridge,
+        roots: ServedRoots,
+        release: Callable[[str], None] = lambda path: None,
+    ) -> None:
+        """Register what this carries out; `release` is told which files that were sent are needed no more."""
         self._scene = scene
         self._roots = roots
+        self._release = release
         self._menu = menu_actions()
         commands.register("layer.remove", self._remove)
+        commands.register("layer.refresh", self._refresh)
         commands.register("layer.create", self._create)
         commands.register("layer.reset_contrast_limits", self._reset_contrast_limits)
         commands.register("layer.reset_contrast_limits_range", self._reset_contrast_limits_range)
@@ -70,6 +79,11 @@ class LayerCommands:
 
     def _remove(self, context: CommandContext, args: c.RemoveLayer) -> None:
         context.model.layers.remove(context.layer(args.layer))
+
+    def _refresh(self, context: CommandContext, args: c.RefreshLayer) -> None:
+        layer = context.layer(args.layer)
+        layer.refresh()
+        self._scene.note_edit(layer)
 
     def _reset_contrast_limits(self, context: CommandContext, args: c.ResetContrastLimits) -> None:
         layer = _with_limits(context.layer(args.layer))
@@ -109,15 +123,20 @@ class LayerCommands:
             insert(_make(args, [_array(array) for array in args.arrays]))
             return
 
-        def work(_job: Job) -> Finish:
+        def work(job: Job) -> Finish:
+            path = self._roots.resolve(args.uploaded)
             try:
-                layer = _make(args, read_arrays(self._roots.resolve(args.uploaded), len(args.elements)))
+                job.check()
+                layer = _make(args, read_arrays(path, len(args.elements)))
             except REFUSALS as error:
                 raise CommandError(f"napari refuses it: {first_line(error)}") from error
+            finally:
+                self._release(path)
             return lambda: insert(layer)
 
         name = str(args.state.values.get("name", spec.kind))[:200]
-        context.jobs.start(context.sender, context.number, f"Adding {name}", work)
+        if not context.jobs.start(context.sender, context.number, f"Adding {name}", work):
+            self._release(args.uploaded)
 
     def _link(self, context: CommandContext, args: c.LinkLayers) -> None:
         context.model.layers.link_layers([context.layer(layer) for layer in args.layers], args.attributes)
@@ -192,7 +211,7 @@ def _make(args: c.CreateLayer, arrays: list[npt.NDArray[Any]]) -> Layer:
 
 def _build(args: c.CreateLayer, arrays: list[npt.NDArray[Any]], name: str | None) -> Layer:
     spec = args.state.spec
-    _check_data(spec, arrays)
+    check_data(spec, arrays)
     options: dict[str, Any] = {"name": name}
     if spec.kind == "image":
         options["rgb"] = spec.rgb
@@ -211,7 +230,7 @@ def _build(args: c.CreateLayer, arrays: list[npt.NDArray[Any]], name: str | None
     return cls(data, **options)
 
 
-def _check_data(spec: m.LayerSpec, arrays: list[npt.NDArray[Any]]) -> None:
+def check_data(spec: m.LayerSpec, arrays: list[npt.NDArray[Any]]) -> None:
     """Raise CommandError for what napari takes and then fails on, in every picture from then on."""
     if spec.kind in _COORDINATES:
         if spec.kind == "surface":

@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from napari.layers import Layer
+
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.errors import CommandError
 from napari_cuda.server.frames import RenderedFrame
@@ -217,6 +219,23 @@ class RenderLoop:
         self._drawing, self._margin = stage.drawing, stage.margin
         self._cursors, self._input = stage.cursors, stage.input
         self._histograms = stage.histograms
+
+    def layer(self, layer_id: str) -> Layer:
+        """Return a layer of the viewer that is shown; PropertyError if it has none of that id (any more)."""
+        return self._bridge.layer(layer_id)
+
+    def note_edit(self, layer: Layer) -> None:
+        """Count a revision: the layer's data was changed."""
+        self._bridge.note_edit(layer)
+
+    def revision_now(self) -> int:
+        """Tell what changed, and return the revision that it has."""
+        self._tell_changes()
+        return self._authority.revision
+
+    def applied(self, viewer: str) -> int:
+        """Return the number of a viewer's newest intent that is carried out."""
+        return self._applied.get(viewer, 0)
 
     def tell(self, viewer: str, message: m.ServerMessage) -> None:
         """Send a viewer a message, after what changed until now."""

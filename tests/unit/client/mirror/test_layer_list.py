@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from napari.components import ViewerModel
-from napari.layers import Image, Layer, Points
+from napari.layers import Image, Points
 from napari.layers.utils._link_layers import get_linked_layers
 
 from napari_cuda.client.control.control_state import ControlStateContext
@@ -17,6 +17,7 @@ from napari_cuda.client.mirror.layer_list import LAYERS_AT_ONCE, LayerListMirror
 from napari_cuda.client.mirror.remote_layers import RemoteLayer
 from napari_cuda.layer_state import layer_spec, layer_values
 from napari_cuda.protocol import messages as m
+from napari_cuda.protocol.errors import DataError
 from napari_cuda.protocol.wire_types import Wire
 
 
@@ -35,8 +36,6 @@ class Owner:
         self.posted: list[Callable[[], None]] = []
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.said: list[str] = []
-        self.sent: list[str] = []
-        self.files = False
         self.list = LayerListMirror(self.viewer, self.control, self)
         states = [state(f"L{n}", name) for n, name in enumerate("abc", 1)]
         snapshot = m.SceneSnapshot(1, states, self.scene("L1", "L2", "L3"), {}, {}, {})
@@ -61,11 +60,6 @@ class Owner:
     def command(self, name: str, **args: Wire) -> int:
         self.asked.append((name, args))
         return self.control.command(name, args)
-
-    def send_layer(self, layer: Layer) -> bool:
-        if self.files:
-            self.sent.append(layer.name)
-        return self.files
 
     def flush(self) -> None:
         """Nobody to send to."""
@@ -148,16 +142,139 @@ def test_a_new_layer_that_the_server_refuses_goes(owner: Owner) -> None:
     assert owner.names() == ["a", "b", "c"]
 
 
-@pytest.mark.parametrize("files", [False, True])
-def test_a_layer_that_no_command_can_carry_is_taken_back(owner: Owner, files: bool) -> None:
-    owner.files = files
-    owner.viewer.layers.append(Image(np.zeros((900, 900)), name="large"))
+class Senders:
+    """Keeps what is to be sent."""
+
+    def __init__(self) -> None:
+        self.then: list[Callable[[str], object]] = []
+        self.failed: list[Callable[[str], object]] = []
+        self.arrays: list[Any] = []
+        self.given_up: list[tuple[str, int]] = []
+        self.known: set[int] = set()
+        self.made_badly: Callable[[int, str, str], object] = lambda number, why, trace: None
+        self.on_wait: Callable[[], None] = lambda: None
+
+    def send(self, name: str, arrays: Any, then: Callable[[str], object], failed: Callable[[str], object]) -> str:
+        self.arrays += arrays
+        self.then.append(then)
+        self.failed.append(failed)
+        return f"local-{len(self.then)}"
+
+    def watch(self, made_badly: Callable[[int, str, str], object]) -> None:
+        self.made_badly = made_badly
+
+    def is_known(self, number: int) -> bool:
+        return number in self.known
+
+    def give_up(self, job: str, number: int) -> None:
+        self.given_up.append((job, number))
+
+    def wait_for(self, done: Callable[[], bool]) -> None:
+        self.on_wait()
+
+
+@pytest.fixture
+def senders(owner: Owner) -> Senders:
+    senders = Senders()
+    owner.list.use(senders)
+    return senders
+
+
+def large() -> Image:
+    return Image(np.ones((900, 900)), name="large")
+
+
+def arrives(owner: Owner, layer: Any) -> None:
+    told = m.LayerState(layer_spec(layer, layer.remote_id), layer_values(layer))
+    update = m.SceneUpdate(2, [told], [], owner.scene("L1", "L2", "L3", layer.remote_id))
+    owner.serve(lambda: owner.list.update(update))
+
+
+def test_a_layer_that_nothing_can_carry_is_taken_back(owner: Owner) -> None:
+    owner.viewer.layers.append(large())
     assert owner.asked == []
     for call in owner.posted:
         call()
     assert owner.names() == ["a", "b", "c"]
-    refused = ["'large' was not added: its 6.5 MB are too much: save it to a file and open that"]
-    assert (owner.sent, owner.said) == ((["large"], []) if files else ([], refused))
+    assert owner.said == ["'large' was not added: it is too large, and there is no way to send it"]
+
+
+def test_a_large_layer_is_remote_at_once_and_made_when_its_data_is_there(owner: Owner, senders: Senders) -> None:
+    layer: Any = large()
+    pixels = layer.data
+    owner.viewer.layers.append(layer)
+    assert isinstance(layer, RemoteLayer) and owner.names() == ["a", "b", "c", "large"]
+    assert layer.data is pixels, "until it is there, who reads it gets what is here"
+    assert (owner.asked, senders.arrays[0] is pixels) == ([], True)
+    assert layer.remote_id not in str(owner.control.take_intents()), "the server does not know it"
+    layer.opacity = 0.5
+    senders.then[0]("/sent/arrays.npy")
+    ((name, args),) = owner.asked
+    assert (name, args["uploaded"], args["state"]["values"]["opacity"]) == ("layer.create", "/sent/arrays.npy", 0.5)
+    senders.known.add(owner.control.newest_intent)
+    owner.serve(lambda: owner.list.settled(range(owner.control.newest_intent + 1)))
+    layer.gamma = 1.5  # it is being made
+    layer.refresh()
+    assert "on its way" in owner.said[0] and len(owner.asked) == 1
+    arrives(owner, layer)
+    assert owner.viewer.layers[-1] is layer and layer.gamma == 1.5
+    assert owner.control.known(f"layer:{layer.remote_id}")["gamma"] == 1.5
+    assert not np.any(layer.data), "from now on it is the server's, of which there is none here"
+
+
+@pytest.mark.parametrize("how", ["sending", "making", "refused", "another session"])
+def test_a_layer_whose_data_does_not_arrive_goes(owner: Owner, senders: Senders, how: str) -> None:
+    owner.viewer.layers.append(large())
+    if how == "sending":
+        senders.failed[0]("Sending large: the disk is full")
+    elif how == "another session":
+        owner.serve(lambda: owner.list.begin([state("L1", "a"), state("L2", "b"), state("L3", "c")]))
+    else:
+        senders.then[0]("/sent")
+        number = owner.control.newest_intent
+        if how == "making":
+            senders.known.add(number)
+            senders.made_badly(number, "napari refuses it", "")
+        else:
+            owner.serve(lambda: owner.list.settled(range(number + 1)))
+    assert owner.names() == ["a", "b", "c"]
+    assert [name for name, _ in owner.asked if name == "layer.remove"] == []
+
+
+@pytest.mark.parametrize("making", [False, True])
+def test_a_layer_that_is_removed_while_its_data_is_on_its_way_is_given_up(
+    owner: Owner, senders: Senders, making: bool
+) -> None:
+    layer: Any = large()
+    owner.viewer.layers.append(layer)
+    if making:
+        senders.then[0]("/sent")
+    number = owner.control.newest_intent if making else 0
+    owner.viewer.layers.remove(layer)
+    assert senders.given_up == [("local-1", number)]
+    assert "layer.remove" not in [name for name, _ in owner.asked]
+    senders.failed[0]("")
+    if making:  # it was there before
+        arrives(owner, layer)
+        assert owner.asked[-1] == ("layer.remove", {"layer": layer.remote_id})
+    assert owner.names() == ["a", "b", "c"]
+
+
+def test_a_script_that_waits_hears_why_and_one_that_is_interrupted_leaves_nothing(
+    owner: Owner, senders: Senders
+) -> None:
+    senders.on_wait = lambda: senders.failed[-1]("Sending large: no connection")
+    with pytest.raises(DataError, match="no connection"):
+        owner.viewer.layers.append(large())
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    senders.on_wait = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        owner.viewer.layers.append(large())
+    assert senders.given_up == [("local-2", 0)]
+    assert owner.names() == ["a", "b", "c"]
 
 
 def test_the_order_is_told_when_both_have_the_same_layers(owner: Owner) -> None:

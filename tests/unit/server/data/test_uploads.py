@@ -6,10 +6,11 @@ import hashlib
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from napari_cuda.protocol.errors import DataError
 from napari_cuda.protocol.files import UploadRequest
-from napari_cuda.server.data.uploads import Uploads
+from napari_cuda.server.data.uploads import FORGOTTEN_S, Uploads
 
 GROUP = "0123456789abcdef"
 LIMIT_BYTES = 1000
@@ -120,3 +121,46 @@ def test_the_same_name_is_taken_again_only_when_it_was_dropped(uploads: Uploads)
 def test_a_server_may_take_none(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="takes no uploads"):
         Uploads(tmp_path, 0).begin(request(b"x"))
+
+
+def test_the_digest_may_come_last_and_still_counts(uploads: Uploads) -> None:
+    data = b"x" * 100
+    later = replace(request(data), digest="")
+    state = uploads.begin(later)
+    state = uploads.append(state.upload, 0, data[:60], "of no interest yet")
+    assert uploads.append(state.upload, 60, data[60:], request(data).digest).complete
+    for digest in ("", "wrong"):
+        state = uploads.begin(replace(later, name="b.bin"))
+        with pytest.raises(DataError, match="arrived damaged"):
+            uploads.append(state.upload, 0, data, digest)
+
+
+def test_what_was_read_is_released_and_leaves_no_folder(uploads: Uploads, tmp_path: Path) -> None:
+    data = b"x" * LIMIT_BYTES
+    state = uploads.begin(request(data, "arrays/a.npy"))
+    uploads.release(state.path)  # not all of it is there
+    path = Path(uploads.append(state.upload, 0, data).path) / "a.npy"
+    uploads.release("/etc/passwd")
+    assert path.is_file()
+    uploads.release(str(path))
+    assert list((tmp_path / "uploads").iterdir()) == []
+    assert uploads.begin(request(data)).offset == 0
+
+
+def test_what_nobody_goes_on_with_goes_when_another_begins(tmp_path: Path) -> None:
+    now_s = [0.0]
+    uploads = Uploads(tmp_path / "uploads", LIMIT_BYTES, clock=lambda: now_s[0])
+    data = b"x" * LIMIT_BYTES
+    half, whole = uploads.begin(request(data[:100])), uploads.begin(request(data[:200], "whole"))
+    uploads.append(half.upload, 0, data[:50])
+    uploads.append(whole.upload, 0, data[:200])
+    now_s[0] = FORGOTTEN_S - 1
+    with pytest.raises(DataError, match="too large"):
+        uploads.begin(request(data[:800], "c.bin"))
+    uploads.append(half.upload, 50, data[:1])
+    now_s[0] += FORGOTTEN_S
+    with pytest.raises(DataError, match="too large"):
+        uploads.begin(request(data[:801], "d.bin"))
+    now_s[0] += 2
+    assert uploads.begin(request(data[:800], "e.bin")).offset == 0
+    assert Path(whole.path).is_file()

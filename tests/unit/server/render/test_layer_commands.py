@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from napari.layers import Image
 
 from command_stage import CommandStage
+from napari_cuda.client.net.array_stream import ArrayStream
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.commands import COMMANDS
 from napari_cuda.protocol.layer_actions import LAYER_ACTIONS
@@ -188,10 +189,10 @@ def test_what_was_uploaded_becomes_a_layer_in_a_job(
     arguments: dict[str, Any], arrays: list[Any], tmp_path: Path
 ) -> None:
     stage = CommandStage(ServedRoots([tmp_path]))
-    np.savez(tmp_path / "a.npz", *arrays)
+    (tmp_path / "a").write_bytes(b"".join(ArrayStream(arrays).pieces(1000)))
     layers = len(stage.viewer.layers)
     arguments["state"]["values"] = {"name": "sent", "opacity": 0.25}
-    assert stage.do("layer.create", **arguments, uploaded=str(tmp_path / "a.npz")) == ""
+    assert stage.do("layer.create", **arguments, uploaded=str(tmp_path / "a")) == ""
     assert len(stage.viewer.layers) == layers, "not before it is read"
     stage.run_posted()
     assert stage.told[-1][1].state == "done", stage.told[-1][1].error
@@ -219,9 +220,9 @@ def test_what_was_uploaded_is_looked_at_as_closely(
     arguments: dict[str, Any], arrays: list[Any], why: str, tmp_path: Path
 ) -> None:
     stage = CommandStage(ServedRoots([tmp_path]))
-    np.savez(tmp_path / "a.npz", *arrays)
+    (tmp_path / "a").write_bytes(b"".join(ArrayStream(arrays).pieces(1000)))
     layers = len(stage.viewer.layers)
-    assert stage.do("layer.create", **arguments, uploaded=str(tmp_path / "a.npz")) == ""
+    assert stage.do("layer.create", **arguments, uploaded=str(tmp_path / "a")) == ""
     stage.run_posted()
     assert stage.told[-1][1].state == "failed"
     assert re.search(why, stage.told[-1][1].error)
