@@ -16,8 +16,11 @@ from napari.utils.notifications import Notification, notification_manager
 from napari_cuda.server.app import Server
 from napari_cuda.server.render.napari_adapter import HeadlessCanvas
 from napari_cuda.server.render.napari_model import slice_in_background
+from napari_cuda.server.render.napari_window import OffscreenWindow
+from napari_cuda.server.render.nested_loops import NestedLoops
 from napari_cuda.server.render.qt_wait import QtWait
 from napari_cuda.server.render.stage import Stage
+from napari_cuda.server.render.surfaces import Surfaces
 
 log = logging.getLogger(__name__)
 
@@ -35,12 +38,19 @@ class ScriptHost:
         self._empty = server.stage
         self._stages: dict[Viewer, Stage] = {}
         """Newest last."""
+        self._windows: dict[Viewer, OffscreenWindow] = {}
+        self._theme = ""
+        """Of the window that shows widgets; empty until there is one."""
         self._left: list[Stage] = []
         """Of viewers that were closed, perhaps by what their own canvas called: closed when that has returned."""
         self._over = threading.Event()
         self._running = False
         self._raise_after: BaseException | None = None
         self._idle = QtWait()
+        self.surfaces = Surfaces(server.deliver, lambda line: server.notify("warning", line))
+        server.show_surfaces(self.surfaces, self._idle)
+        self.surfaces.dress = self._dress
+        self._nested = NestedLoops(server.turn_within)
         slice_in_background(on=False)
 
     # --- what the script's windows ask --------------------------------------------------
@@ -51,16 +61,34 @@ class ScriptHost:
         self._server.turn_to(stage)
         return stage.canvas
 
+    def furnish(self, viewer: Viewer, window: OffscreenWindow) -> None:
+        """A viewer has its window, for dock widgets."""
+        self._windows[viewer] = window
+        if self._theme:
+            window.dress(self._theme)
+        self.surfaces.add_host(window)
+        self.surfaces.turn_to(window)
+
+    def _dress(self, theme: str) -> None:
+        self._theme = theme
+        for window in self._windows.values():
+            window.dress(theme)
+
     def to_front(self, viewer: Viewer) -> None:
         """Show a viewer that was made before."""
         stage = self._stages.pop(viewer)
         self._stages[viewer] = stage
         self._server.turn_to(stage)
+        self.surfaces.turn_to(self._windows.get(viewer))
 
     def leave(self, viewer: Viewer) -> None:
         """A viewer was closed: show the one before; with the last one the loop ends."""
         self._left.append(self._stages.pop(viewer))
-        self._server.turn_to(next(reversed(self._stages.values()), self._empty))
+        if (window := self._windows.pop(viewer, None)) is not None:
+            self.surfaces.remove_host(window)
+        before = next(reversed(self._stages), None)
+        self._server.turn_to(self._empty if before is None else self._stages[before])
+        self.surfaces.turn_to(None if before is None else self._windows.get(before))
         if not self._stages:
             self._over.set()
         self._server.post(self._close_left)
