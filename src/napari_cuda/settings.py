@@ -159,6 +159,8 @@ def prepare_headless_process(config_file: Path) -> None:
         ) from None
     os.environ["PYOPENGL_PLATFORM"] = "egl"
     os.environ["QT_QPA_PLATFORM"] = offscreen_platform()
+    # Where there is an X server that platform draws widgets with its OpenGL, and X ends the process for it.
+    os.environ["QT_QPA_OFFSCREEN_NO_GLX"] = "1"
     os.environ["NAPARI_CONFIG"] = str(config_file)
 
 

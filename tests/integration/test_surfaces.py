@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -288,6 +289,38 @@ def test_who_only_looks_sees_them_at_his_own_density_and_one_update_at_a_time(ha
         assert later.revision > update.revision + 1
     wait_for(hands.viewer, lambda: hands.view("box").image.width() == update.size[0] // 2)
     assert hands.same_as_there("box")
+
+
+ASKS = """
+import napari
+from qtpy.QtCore import QTimer
+from qtpy.QtOpenGLWidgets import QOpenGLWidget
+from qtpy.QtWidgets import QMessageBox
+viewer = napari.Viewer()
+viewer.window.add_dock_widget(QOpenGLWidget(), name="canvas")
+answers = []
+QTimer.singleShot(0, lambda: answers.append(QMessageBox.question(None, "sure", "Really?")))
+try:
+    napari.run()
+finally:
+    print("answer:", answers[0].name)
+"""
+
+
+@pytest.mark.slow
+def test_no_opengl_says_so_and_a_dialog_that_nobody_answers_ends_with_the_script(tmp_path: Path) -> None:
+    (tmp_path / "asks.py").write_text(ASKS)
+    with run_script(tmp_path / "asks.py") as server:
+        with connected_window(server) as viewer:
+            hands = Hands(viewer, tmp_path)
+            assert hands.view("sure").about.kind == "dialog"
+            image = hands.view("canvas").image
+            row = range(image.width())
+            colours = {image.pixelColor(x, y).name() for x in row for y in range(image.height())}
+            assert {"#000000", "#ffffff"} <= colours, "a line in white on black"
+            server._process.terminate()
+            assert server._process.wait(60) == 0
+            assert "answer: No" in server.log()
 
 
 def test_the_theme_is_that_of_the_window(hands: Hands) -> None:

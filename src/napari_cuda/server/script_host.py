@@ -50,7 +50,7 @@ class ScriptHost:
         self.surfaces = Surfaces(server.deliver, lambda line: server.notify("warning", line))
         server.show_surfaces(self.surfaces, self._idle)
         self.surfaces.dress = self._dress
-        self._nested = NestedLoops(server.turn_within)
+        self._nested = NestedLoops(server.turn_within, lambda: self._running and self._over.is_set())
         slice_in_background(on=False)
 
     # --- what the script's windows ask --------------------------------------------------
@@ -66,8 +66,8 @@ class ScriptHost:
         self._windows[viewer] = window
         if self._theme:
             window.dress(self._theme)
-        self.surfaces.add_host(window)
-        self.surfaces.turn_to(window)
+        self.surfaces.windows.add_host(window)
+        self.surfaces.windows.turn_to(window)
 
     def _dress(self, theme: str) -> None:
         self._theme = theme
@@ -79,16 +79,16 @@ class ScriptHost:
         stage = self._stages.pop(viewer)
         self._stages[viewer] = stage
         self._server.turn_to(stage)
-        self.surfaces.turn_to(self._windows.get(viewer))
+        self.surfaces.windows.turn_to(self._windows.get(viewer))
 
     def leave(self, viewer: Viewer) -> None:
         """A viewer was closed: show the one before; with the last one the loop ends."""
         self._left.append(self._stages.pop(viewer))
         if (window := self._windows.pop(viewer, None)) is not None:
-            self.surfaces.remove_host(window)
+            self.surfaces.windows.remove_host(window)
         before = next(reversed(self._stages), None)
         self._server.turn_to(self._empty if before is None else self._stages[before])
-        self.surfaces.turn_to(None if before is None else self._windows.get(before))
+        self.surfaces.windows.turn_to(None if before is None else self._windows.get(before))
         if not self._stages:
             self._over.set()
         self._server.post(self._close_left)

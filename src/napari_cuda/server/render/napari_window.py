@@ -37,7 +37,7 @@ from qtpy.QtWidgets import QApplication, QDockWidget, QMainWindow, QWidget
 
 from napari_cuda.server.render.napari_adapter import HeadlessCanvas, application
 from napari_cuda.server.render.qt_messages import pass_over_platform
-from napari_cuda.server.render.surfaces import TABBED
+from napari_cuda.server.render.qt_windows import TABBED
 
 PRIVATE_NAMES = (
     "napari._event_loop.run",
