@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import get_args
 
 from napari_cuda.protocol import messages as m
+from napari_cuda.protocol import surface_messages as s
 from napari_cuda.protocol.commands import COMMANDS
 
 _EXAMPLES: list[m.ClientMessage] = [
@@ -19,6 +20,15 @@ _EXAMPLES: list[m.ClientMessage] = [
     m.SceneIntent(1, {"selection": []}),
     m.InputPointer(1, "press", [10, 10], [100, 100], 1, [1]),
     m.InputKey(1, "press", "Ctrl+G"),
+    s.SurfacePointer(1, "S1", "press", [3, 4], 1, [1]),
+    s.SurfaceKey(1, "S1", "press", 65, "a"),
+    s.SurfaceFocus(1, "S1"),
+    s.SurfaceResize(1, "S1", (300, 200)),
+    s.SurfaceClose(1, "S1"),
+    s.SurfacePaste(1, "text"),
+    s.SurfaceTheme(1, "light"),
+    s.SurfaceWatch(2.0),
+    s.SurfaceAck("S1", 1),
     m.LogQuery(),
     m.CursorQuery(1, [0.0, 0.0]),
 ]

@@ -10,9 +10,10 @@ from typing import TypeVar
 from websockets.sync.client import connect
 
 from napari_cuda.protocol import messages as m
+from napari_cuda.protocol import surface_messages as s
 from napari_cuda.server_process import ServerProcess
 
-Message = TypeVar("Message", bound=m.Message)
+Message = TypeVar("Message", bound=m.AnyMessage)
 
 ANSWER_WITHIN_S = 30.0
 
@@ -38,7 +39,7 @@ class RawClient:
             self.viewer = self.wait_for(m.Welcome).viewer
             self.snapshot = self.wait_for(m.SceneSnapshot)
 
-    def send(self, message: m.Message) -> None:
+    def send(self, message: m.AnyMessage) -> None:
         """Send a well-formed message."""
         self.socket.send(m.encode(message))
 
@@ -51,6 +52,14 @@ class RawClient:
             if isinstance(message, kind):
                 return message
             assert not isinstance(message, m.Error), message.message
+
+    def updates_before(self, kind: type[m.AnyMessage], surface: str) -> list[s.SurfaceUpdate]:
+        """Return the updates of a surface that come before the next message of a type."""
+        found = []
+        while not isinstance(message := self.wait_for(m.AnyMessage), kind):  # type: ignore[type-var]
+            if isinstance(message, s.SurfaceUpdate) and message.surface == surface:
+                found.append(message)
+        return found
 
     def next_intent(self) -> int:
         """Return the number of the next intent."""

@@ -158,8 +158,21 @@ def prepare_headless_process(config_file: Path) -> None:
             f"cannot make {config_file.parent} for the server's napari settings: {error.strerror}"
         ) from None
     os.environ["PYOPENGL_PLATFORM"] = "egl"
-    os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    os.environ["QT_QPA_PLATFORM"] = offscreen_platform()
+    # Where there is an X server that platform draws widgets with its OpenGL, and X ends the process for it.
+    os.environ["QT_QPA_OFFSCREEN_NO_GLX"] = "1"
     os.environ["NAPARI_CONFIG"] = str(config_file)
+
+
+def offscreen_platform() -> str:
+    """Return the Qt platform of a process without a display.
+
+    Its screen would be of 800 × 800 pixels, into which Qt squeezes dialogs and pop-ups that are shown elsewhere. And
+    there are several: windows that nobody sees one over the other lie beside each other.
+    """
+    screens = Path(__file__).parent / "server" / "render" / "offscreen_screens.json"
+    # Qt cuts the name of the platform at these.
+    return "offscreen" if {":", ","} & set(str(screens)) else f"offscreen:configfile={screens}"
 
 
 def headless_napari_config() -> Path:

@@ -16,6 +16,7 @@ from napari_cuda.client.net.state_channel import StateChannel, StateController, 
 from napari_cuda.client.net.transport import ConnectionLost
 from napari_cuda.client.telemetry import ClientMetrics
 from napari_cuda.protocol import messages as m
+from napari_cuda.protocol import surface_messages as s
 from napari_cuda.protocol.packet import PacketHeader
 from napari_cuda.protocol.session import SessionEvent
 from napari_cuda.worker import Deadline
@@ -92,6 +93,10 @@ class ServerLink:
         self.on_job: Callable[[m.JobUpdate], object] = lambda job: None
         self.on_renewed: Callable[[str], object] = lambda why: None
         """Called with a line when the server does not know this viewer any more: what it did for it is not heard of."""
+        self.on_welcome: Callable[[m.Welcome], object] = lambda welcome: None
+        """Called at the beginning of each connection."""
+        self.on_surfaces: Callable[[s.SurfaceNews], object] = lambda news: None
+        """Called with what there is of surfaces; with none when the session is over."""
         self.on_log: Callable[[m.LogLines], object] = lambda lines: None
 
     def start(self) -> None:
@@ -212,16 +217,14 @@ class ServerLink:
                 self._on_busy(text)
             case m.StreamConfig():
                 self._tell(self.on_stream_config, event)
-            case m.StreamQuality():
-                self._state.quality = event
-            case m.ScriptViewers():
-                self._state.viewers = event
-            case m.PluginMenu():
-                self._state.plugins = event
+            case m.StreamQuality() | m.ScriptViewers() | m.PluginMenu():
+                self._state.note(event)
             case m.JobUpdate():
                 self._tell(self.on_job, event)
             case m.LogLines():
                 self._tell(self.on_log, event)
+            case s.SurfaceList() | s.SurfaceUpdate() | s.SurfaceCursor() | s.SurfaceCopied():
+                self._tell(self.on_surfaces, event)
             case _:
                 self._show(event)
 
@@ -265,6 +268,7 @@ class ServerLink:
         else:
             self._pixels.follow(welcome.viewer)
         self._mirror.flush()
+        self._tell(self.on_welcome, welcome)
 
     def _show(self, event: SessionEvent) -> None:
         shown = self._tell(self._mirror.handle, event)
@@ -349,6 +353,7 @@ class ServerLink:
         self._state.advance("closed")
         self._state.control.disconnected()
         self.on_renewed(reason)
+        self._tell(self.on_surfaces, s.SurfaceList(0))
         # Half a connection is none: what is set here must not change a scene that is not shown.
         self._states.request_close()
         if self._pixels is not None:

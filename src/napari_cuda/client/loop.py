@@ -230,5 +230,5 @@ class ClientStreamLoop:
                 self._intent_times.setdefault(intent.intent, now_s)
             self.metrics.count("intents_sent")
             # Until a picture that includes it says otherwise; a pointer that does nothing changes nothing.
-            self.state.shown.exact &= isinstance(intent, (m.InputPointer, m.InputKey))
+            self.state.shown.exact &= isinstance(intent, m.Input)
         self.link.send(intents)

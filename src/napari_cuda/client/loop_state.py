@@ -88,6 +88,16 @@ class ClientLoopState:
     on_shown: Callable[[PacketHeader], object] = lambda header: None
     """Called when a picture is on screen, or the one that is there turns out to be that of a newer revision."""
 
+    def note(self, told: StreamQuality | ScriptViewers | PluginMenu) -> None:
+        """Keep what the server told of itself, in place of what it told before."""
+        match told:
+            case StreamQuality():
+                self.quality = told
+            case ScriptViewers():
+                self.viewers = told
+            case PluginMenu():
+                self.plugins = told
+
     def advance(self, event: str) -> None:
         """Go to the next phase; what does not lead anywhere is ignored."""
         before, self.phase = self.phase, PHASES.get((self.phase, event), self.phase)

@@ -13,6 +13,7 @@ from typing import Generic, TypeVar, cast
 import msgspec
 
 from napari_cuda.protocol import messages as m
+from napari_cuda.protocol import surface_messages as s
 
 MOST_WAITING = 512
 """More waiting messages than this cost more than a fresh snapshot of a large scene."""
@@ -93,6 +94,8 @@ def _merge(older: object, newer: object) -> m.ServerMessage | None:
         values, spec = older.values | newer.values, newer.spec or older.spec
         return msgspec.structs.replace(newer, values=values, spec=spec, edited=older.edited or newer.edited)
     if isinstance(newer, m.JobUpdate) and isinstance(older, m.JobUpdate) and older.job == newer.job:
+        return newer
+    if isinstance(newer, s.SurfaceList) and isinstance(older, s.SurfaceList):
         return newer
     if isinstance(newer, m.Ack) and isinstance(older, m.Ack) and not older.refused:
         return newer

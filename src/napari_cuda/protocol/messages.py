@@ -11,6 +11,13 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 
 from napari_cuda.protocol.errors import ProtocolError
+from napari_cuda.protocol.message_fields import Button, Buttons, IntentNumber, Modifiers, Notches, Place
+from napari_cuda.protocol.surface_messages import (
+    SurfaceIntent,
+    SurfaceMessage,
+    SurfaceNews,
+    SurfaceQuery,
+)
 from napari_cuda.protocol.wire_types import Wire
 
 PROTOCOL_VERSION = 1
@@ -22,14 +29,6 @@ Values = dict[str, Wire]
 
 MOST_DIMENSIONS = 64
 
-IntentNumber = Annotated[int, msgspec.Meta(gt=0, lt=1 << 53)]
-"""Counts from 1 in each client. The pixel header carries it, and JavaScript can hold it."""
-
-Pixel = Annotated[int, msgspec.Meta(ge=-100_000, le=100_000)]
-Notches = Annotated[float, msgspec.Meta(ge=-1000, le=1000)]
-Button = Annotated[int, msgspec.Meta(ge=0, le=3)]
-Modifier = Literal["shift", "control", "alt", "meta"]
-
 Role = Literal["control", "view"]
 """What a connection may do: by the token that it showed (`protocol/roles.py`)."""
 
@@ -37,7 +36,7 @@ T = TypeVar("T")
 
 
 class Message(msgspec.Struct, frozen=True, tag_field="type"):
-    """Base of all messages."""
+    """Base of all messages but those about surfaces."""
 
 
 # --- session, both directions ---------------------------------------------------------------
@@ -420,11 +419,11 @@ class InputPointer(Message, frozen=True, tag="input.pointer"):
 
     intent: IntentNumber
     action: Literal["press", "move", "release", "double", "wheel"]
-    position: Annotated[list[Pixel], msgspec.Meta(min_length=2, max_length=2)]
-    canvas: Annotated[list[Pixel], msgspec.Meta(min_length=2, max_length=2)]
+    position: Place
+    canvas: Place
     button: Button = 0
-    buttons: Annotated[list[Button], msgspec.Meta(max_length=3)] = []
-    modifiers: Annotated[list[Modifier], msgspec.Meta(max_length=4)] = []
+    buttons: Buttons = []
+    modifiers: Modifiers = []
     delta: tuple[Notches, Notches] = (0.0, 0.0)
     inverted: bool = False
     listeners: bool = False
@@ -478,17 +477,19 @@ class PixelKeyframe(Message, frozen=True, tag="pixel.keyframe"):
 
 
 PropertyIntent = LayerIntent | DimsIntent | CameraIntent | ViewIntent | SceneIntent
-Intent = PropertyIntent | Command | InputPointer | InputKey
+Input = InputPointer | InputKey | SurfaceIntent
+"""What the hands do: never sent again after a lost connection."""
+Intent = PropertyIntent | Command | Input
 Delta = SceneUpdate | LayerUpdate | DimsUpdate | CameraUpdate | ViewUpdate
 
-Query = LogQuery | CursorQuery
+Query = LogQuery | CursorQuery | SurfaceQuery
 """Questions outside the numbered intents: nothing is lost with one that gets no answer."""
 
 ClientMessage = Hello | Ping | Pong | Goodbye | Intent | Query
 ServerMessage = (
     Welcome | Reject | Ping | Pong | Goodbye | SceneSnapshot | SceneResumed | Delta | LayerThumbnail | LayerHistogram
     | StreamConfig | StreamQuality | Status | Ack | Error | Notice | Busy | InputWanted | ScriptViewers | PluginMenu
-    | JobUpdate | LogLines | CursorValue
+    | JobUpdate | LogLines | CursorValue | SurfaceNews
 )  # fmt: skip
 PixelClientMessage = PixelAck | PixelKeyframe
 
@@ -497,9 +498,11 @@ def target_of(intent: Intent) -> str:
     """Return the object an intent is for: `dims`, `camera`, `view`, `scene`, `layer:<id>`, or ""."""
     if isinstance(intent, LayerIntent):
         return f"layer:{intent.layer}"
-    targets = {DimsIntent: "dims", CameraIntent: "camera", ViewIntent: "view", SceneIntent: "scene"}
+    targets: dict[type, str] = {DimsIntent: "dims", CameraIntent: "camera", ViewIntent: "view", SceneIntent: "scene"}
     return targets.get(type(intent), "")
 
+
+AnyMessage = Message | SurfaceMessage
 
 _encoder = msgspec.json.Encoder()
 _client_decoder: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessage)
@@ -507,7 +510,7 @@ _server_decoder: msgspec.json.Decoder[ServerMessage] = msgspec.json.Decoder(Serv
 _pixel_decoder: msgspec.json.Decoder[PixelClientMessage] = msgspec.json.Decoder(PixelClientMessage)
 
 
-def encode(message: Message) -> str:
+def encode(message: AnyMessage) -> str:
     """Return the message as JSON text."""
     return _encoder.encode(message).decode()
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from napari_cuda.protocol import messages as m
+from napari_cuda.protocol import surface_messages as s
 from napari_cuda.protocol.commands import COMMANDS
 
 VIEW_ONLY = "you may only look here: to change things, connect with the control address that the server printed"
 
-LOOKING = (m.Hello, m.Ping, m.Pong, m.Goodbye, m.CursorQuery)
+LOOKING = (m.Hello, m.Ping, m.Pong, m.Goodbye, m.CursorQuery, s.SurfaceWatch, s.SurfaceAck)
 """Messages that change nothing. A type that is not here, a new one too, is for those who control."""
 
 

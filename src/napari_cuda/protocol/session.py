@@ -156,7 +156,7 @@ class _Session:
                 return False
         return True
 
-    def _send(self, message: m.Message) -> None:
+    def _send(self, message: m.AnyMessage) -> None:
         self._outgoing.append(m.encode(message))
 
     def _move(self, event: str) -> None:

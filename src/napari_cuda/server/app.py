@@ -47,10 +47,10 @@ from napari_cuda.server.net.viewers import Viewer, Viewers
 from napari_cuda.server.render.commands import Commands
 from napari_cuda.server.render.data_commands import register_data_commands
 from napari_cuda.server.render.egl import EglContext
-from napari_cuda.server.render.inbox import Idle
+from napari_cuda.server.render.inbox import LOOK_S, Idle
 from napari_cuda.server.render.layer_commands import LayerCommands
 from napari_cuda.server.render.layer_data import LayerDataAccess
-from napari_cuda.server.render.loop import RenderLoop
+from napari_cuda.server.render.loop import RenderLoop, SurfaceHost
 from napari_cuda.server.render.napari_adapter import HeadlessCanvas
 from napari_cuda.server.render.plugin_commands import register_plugin_commands
 from napari_cuda.server.render.progress import ProgressBars
@@ -262,6 +262,21 @@ class Server:
         if self._viewers is not None:
             self._viewers.broadcast([m.Notice(severity, text)], {})
 
+    def deliver(self, viewer: str, messages: Sequence[m.ServerMessage]) -> None:
+        """Tell one viewer something; on the render thread."""
+        if self._viewers is not None:
+            self._viewers.deliver(viewer, messages)
+
+    def show_surfaces(self, surfaces: SurfaceHost, idle: Idle) -> None:
+        """Show widgets too. The user's code may run loops of Qt's with them: `idle` is to end their waiting."""
+        if self._loop is not None:
+            self._loop.surfaces = surfaces
+            self._loop.wait_in(idle)
+
+    def turn_within(self) -> float:
+        """Do what there is to do within a loop of Qt's; return the seconds until there may be more."""
+        return LOOK_S if self._loop is None else self._loop.turn_within()
+
     def run(self, until: threading.Event | None = None, idle: Idle | None = None) -> None:
         """Render until `stop`, or `until` is set and the server woken. `idle` is how to wait for work. Blocks."""
         if self._loop is None:
@@ -341,6 +356,7 @@ class Server:
             self.metrics.viewers(len(viewers))
             if viewer.seat is None:
                 loop.let_go(viewer.name)
+                loop.part(viewer.name, lambda: viewer.seat is None)
 
         def submit(viewer: str, intent: m.Intent) -> None:
             if isinstance(intent, m.Command) and intent.name == "job.cancel":

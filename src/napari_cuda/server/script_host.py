@@ -19,8 +19,11 @@ from napari_cuda.protocol.errors import CommandError
 from napari_cuda.server.app import Server
 from napari_cuda.server.render.napari_adapter import HeadlessCanvas
 from napari_cuda.server.render.napari_model import slice_in_background
+from napari_cuda.server.render.napari_window import OffscreenWindow
+from napari_cuda.server.render.nested_loops import NestedLoops
 from napari_cuda.server.render.qt_wait import QtWait
 from napari_cuda.server.render.stage import Stage
+from napari_cuda.server.render.surfaces import Surfaces
 
 log = logging.getLogger(__name__)
 
@@ -43,12 +46,19 @@ class ScriptHost:
         """What the clients call them; oldest first."""
         self._numbers = itertools.count(1)
         server.on_show_viewer(self._show)
+        self._windows: dict[Viewer, OffscreenWindow] = {}
+        self._theme = ""
+        """Of the window that shows widgets; empty until there is one."""
         self._left: list[Stage] = []
         """Of viewers that were closed, perhaps by what their own canvas called: closed when that has returned."""
         self._over = threading.Event()
         self._running = False
         self._raise_after: BaseException | None = None
         self._idle = QtWait()
+        self.surfaces = Surfaces(server.deliver, lambda line: server.notify("warning", line))
+        server.show_surfaces(self.surfaces, self._idle)
+        self.surfaces.dress = self._dress
+        self._nested = NestedLoops(server.turn_within, lambda: self._running and self._over.is_set())
         slice_in_background(on=False)
 
     # --- what the script's windows ask --------------------------------------------------
@@ -62,19 +72,37 @@ class ScriptHost:
         self._tell_viewers()
         return stage.canvas
 
+    def furnish(self, viewer: Viewer, window: OffscreenWindow) -> None:
+        """A viewer has its window, for dock widgets."""
+        self._windows[viewer] = window
+        if self._theme:
+            window.dress(self._theme)
+        self.surfaces.windows.add_host(window)
+        self.surfaces.windows.turn_to(window)
+
+    def _dress(self, theme: str) -> None:
+        self._theme = theme
+        for window in self._windows.values():
+            window.dress(theme)
+
     def to_front(self, viewer: Viewer) -> None:
         """Show a viewer that was made before."""
         stage = self._stages.pop(viewer)
         self._stages[viewer] = stage
         self._server.turn_to(stage)
         self._tell_viewers()
+        self.surfaces.windows.turn_to(self._windows.get(viewer))
 
     def leave(self, viewer: Viewer) -> None:
         """A viewer was closed: show the one before; with the last one the loop ends."""
         self._left.append(self._stages.pop(viewer))
         del self._names[viewer]
         viewer.events.title.disconnect(self._tell_viewers)
-        self._server.turn_to(next(reversed(self._stages.values()), self._empty))
+        if (window := self._windows.pop(viewer, None)) is not None:
+            self.surfaces.windows.remove_host(window)
+        before = next(reversed(self._stages), None)
+        self._server.turn_to(self._empty if before is None else self._stages[before])
+        self.surfaces.windows.turn_to(None if before is None else self._windows.get(before))
         self._tell_viewers()
         if not self._stages:
             self._over.set()

@@ -6,6 +6,7 @@ from typing import Any, get_args
 import pytest
 
 from napari_cuda.protocol import messages as m
+from napari_cuda.protocol import surface_messages as s
 from napari_cuda.protocol.errors import ProtocolError
 
 SPEC = m.LayerSpec(
@@ -33,6 +34,15 @@ FROM_CLIENT: list[m.ClientMessage] = [
     m.InputPointer(2**53 - 1, "press", [3, -4], [400, 300], 1, [1, 2], ["shift"]),
     m.InputPointer(1, "wheel", [3, -4], [400, 300], delta=(0.0, -1.5), inverted=True, listeners=True),
     m.InputKey(4, "release", "Ctrl+Shift+G"),
+    s.SurfacePointer(5, "S1", "wheel", [3, -4], 0, [1], ["alt"], (0.0, -1.5)),
+    s.SurfaceKey(6, "S1", "press", 0x01000004, "\r", ["shift"], True),
+    s.SurfaceFocus(7, "S1"),
+    s.SurfaceResize(8, "S1", (300, 200)),
+    s.SurfaceClose(9, "S1"),
+    s.SurfacePaste(10, "é µ 核"),
+    s.SurfaceTheme(11, "light"),
+    s.SurfaceWatch(1.25),
+    s.SurfaceAck("S1", 3),
     m.LogQuery(17),
     m.CursorQuery(18, [0.1, 2.0, 3.0], [0, 1, 2], [0.6, 0.0, 0.8], 5, True, "L1", False),
 ]
@@ -65,6 +75,10 @@ FROM_SERVER: list[m.ServerMessage] = [
     m.PluginMenu(
         [m.PluginEntry("Cells", "command", "cells.count", "Count"), m.PluginEntry("Cells", "sample", "cells:a", "A")]
     ),
+    s.SurfaceList(3, [s.Surface("S1", "popup", (9, 8), "a menu", "S0", (-3, 4), (1, 1), grabs=True)]),
+    s.SurfaceUpdate("S1", 4, (18, 16), 2.0, [s.SurfaceBlock(1, 2, 3, 4, b"deflated")]),
+    s.SurfaceCursor("IBeamCursor"),
+    s.SurfaceCopied("é µ 核"),
     m.JobUpdate("J1", 3, "Opening a.tif", "failed", 0.5, "no reader", {"layers": ["L1"]}),
 ]
 FROM_PIXELS: list[m.PixelClientMessage] = [m.PixelAck(2**32 - 1), m.PixelKeyframe("gap")]

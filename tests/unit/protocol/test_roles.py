@@ -14,6 +14,8 @@ ALLOWED = {
     "session.pong",
     "session.goodbye",
     "cursor.query",
+    "surface.watch",  # widgets are part of what is seen
+    "surface.ack",
     "command scene.snapshot",
     "command layer.histogram",
 }

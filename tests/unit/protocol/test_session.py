@@ -263,7 +263,7 @@ def test_a_flood_of_nonsense_ends_the_session() -> None:
 def test_a_newer_server_may_say_what_the_client_does_not_know() -> None:
     session = open_client()
     for _ in range(3 * s.MAX_PROTOCOL_ERRORS):
-        session.receive_data('{"type":"surface.update","id":1}', 1.0)
+        session.receive_data('{"type":"hologram.update","id":1}', 1.0)
     events = session.events_received()
     assert {type(event) for event in events} == {m.Error}
     assert {event.code for event in events if isinstance(event, m.Error)} == {"protocol.unknown_type"}

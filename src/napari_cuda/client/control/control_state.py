@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import msgspec
 
 from napari_cuda.protocol import messages as m
+from napari_cuda.protocol import surface_messages as s
 from napari_cuda.protocol.property import Scope
 from napari_cuda.protocol.wire_types import Wire
 
@@ -92,16 +93,16 @@ class ControlStateContext:
         self._unacked[number] = m.Command(number, name, args)
         return number
 
-    def point(self, event: m.InputPointer | m.InputKey) -> None:
+    def point(self, event: m.Input) -> None:
         """Note what the pointer or a key did, after all that was set before it; nothing while there is no connection.
 
-        A move without buttons takes the place of one that was not sent yet; a drag is sent whole.
+        A move without buttons takes the place of one that was not sent yet; a drag on the canvas is sent whole.
         """
         if not self.ready:
             return  # input is never late
         self._number_pending()
         newest = self._unacked.get(self._numbers)
-        merges = self._numbers > self._sent and newest is not None and _hovers(newest) and _hovers(event)
+        merges = self._numbers > self._sent and newest is not None and _stands_for(event, newest)
         number = self._numbers if merges else self._next_number()
         self._unacked[number] = msgspec.structs.replace(event, intent=number)
 
@@ -141,7 +142,7 @@ class ControlStateContext:
         self._unacked = {
             number: intent
             for number, intent in self._unacked.items()
-            if number <= taken or not isinstance(intent, (m.InputPointer, m.InputKey))
+            if number <= taken or not isinstance(intent, m.Input)
         }
         self.ready = not self._scene_due
 
@@ -287,6 +288,13 @@ class ControlStateContext:
     def _next_number(self) -> int:
         self._numbers += 1
         return self._numbers
+
+
+def _stands_for(newer: m.Input, older: m.Intent) -> bool:
+    """Return whether the newer of two events says all that is worth knowing."""
+    if isinstance(newer, s.SurfaceIntent):
+        return isinstance(older, s.SurfaceIntent) and s.merged(older, newer) is not None
+    return _hovers(older) and _hovers(newer)
 
 
 def _hovers(intent: m.Intent) -> bool:

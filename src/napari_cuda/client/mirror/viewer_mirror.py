@@ -225,7 +225,7 @@ class ViewerMirror:
         active = self._viewer.layers.selection.active
         return isinstance(active, RemoteLayer) and active.tool_is_remote
 
-    def point(self, event: m.InputPointer | m.InputKey) -> None:
+    def point(self, event: m.Input) -> None:
         """Send what the pointer or a key did, in line with all else that the user does."""
         self._control.point(event)
         self.flush_soon()

@@ -38,6 +38,7 @@ from napari_cuda.client.qt.layer_actions import ask_for_layers_menu, ask_for_men
 from napari_cuda.client.qt.many_layers import prepare_for_many_layers
 from napari_cuda.client.qt.napari_adapter import main_window
 from napari_cuda.client.qt.null_visuals import register_null_visuals
+from napari_cuda.client.qt.surface_windows import SurfaceWindows
 from napari_cuda.client.remote_session import Connected, RemoteSession
 from napari_cuda.edge_on import survive_edge_on
 from napari_cuda.lean_transforms import make_transforms_lean
@@ -96,6 +97,7 @@ class QtHost:
         self._exact_mark = ExactMark(self._window)
         self.furniture: WindowFurniture | None = None
         self.data_actions: DataActions | None = None
+        self.surfaces: SurfaceWindows | None = None
         self._closed = False
 
     def attach(self, loop: ClientStreamLoop, mirror: ViewerMirror, session: RemoteSession) -> None:
@@ -169,6 +171,8 @@ class QtHost:
         self._closed = True
         if self.data_actions is not None:
             self.data_actions.close()
+        if self.surfaces is not None:
+            self.surfaces.close()
         if self._monitor is not None:
             self._monitor.close()
         self._input.close()
@@ -271,6 +275,7 @@ def connect_window(config: ClientConfig, *, timeout_s: float, client: str, show:
     session = RemoteSession(config, viewer, host, client=client, own_canvas=True, dispatch=host.facade.dispatch)
     viewer.attach(session)
     host.attach(session.loop, session.mirror, session)
+    host.surfaces = SurfaceWindows(viewer, session)
     ask_for_layers_menu(viewer, host.notify)
     host.data_actions = DataActions(
         viewer, session.data, host.notify, in_session=lambda: session.loop.state.phase is not LoopPhase.STOPPED

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from napari_cuda.protocol import messages as m
+from napari_cuda.protocol import surface_messages as s
 from napari_cuda.protocol.roles import permits, refusal
 from napari_cuda.protocol.session import PING_INTERVAL_S, ServerSession, SessionClosed
 from napari_cuda.server.log_ring import LogRing
@@ -38,7 +39,7 @@ class SessionHost:
     parted: Callable[[Viewer], None]
     """A connection of a viewer has ended; it may have another by now."""
     submit: Callable[[str, m.Intent], None]
-    ask: Callable[[str, m.CursorQuery], None]
+    ask: Callable[[str, m.CursorQuery | s.SurfaceQuery], None]
     """Answer a viewer's query, unless it asks another first."""
 
 
@@ -138,7 +139,7 @@ class StateSocket:
             await self._take(self._viewer, event)
         elif isinstance(event, m.LogQuery):
             self._log_asked = event
-        elif isinstance(event, m.CursorQuery) and self._viewer is not None:
+        elif isinstance(event, m.CursorQuery | s.SurfaceQuery) and self._viewer is not None:
             self._host.ask(self._viewer.name, event)
         elif isinstance(event, SessionClosed):
             self._left = event.code != "session.silent"

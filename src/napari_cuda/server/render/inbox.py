@@ -11,6 +11,7 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from napari_cuda.protocol import messages as m
+from napari_cuda.protocol import surface_messages as s
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +30,16 @@ def coalesce(entries: list[ViewerIntent | Callable[[], None]]) -> list[ViewerInt
 
     The ack of the newest acknowledges all.
     """
-    merged: list[ViewerIntent | Callable[[], None]] = []
+    kept: list[ViewerIntent | Callable[[], None]] = []
     for entry in entries:
-        older = merged[-1] if merged else None
+        older = kept[-1] if kept else None
         if isinstance(entry, ViewerIntent) and isinstance(older, ViewerIntent) and older.viewer == entry.viewer:
             intent = _merge(older.intent, entry.intent)
             if intent is not None:
-                merged[-1] = ViewerIntent(entry.viewer, intent)
+                kept[-1] = ViewerIntent(entry.viewer, intent)
                 continue
-        merged.append(entry)
-    return merged
+        kept.append(entry)
+    return kept
 
 
 def _merge(older: m.Intent, newer: m.Intent) -> m.Intent | None:
@@ -47,6 +48,8 @@ def _merge(older: m.Intent, newer: m.Intent) -> m.Intent | None:
     for kind in (m.DimsIntent, m.CameraIntent, m.ViewIntent):
         if isinstance(older, kind) and isinstance(newer, kind):
             return replace(newer, values=older.values | newer.values)
+    if isinstance(older, s.SurfaceIntent) and isinstance(newer, s.SurfaceIntent):
+        return s.merged(older, newer)
     return None
 
 

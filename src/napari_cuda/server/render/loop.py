@@ -10,23 +10,27 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from napari.layers import Layer
 
 from napari_cuda.protocol import messages as m
+from napari_cuda.protocol import surface_messages as s
 from napari_cuda.protocol.errors import CommandError
 from napari_cuda.server.frames import RenderedFrame
 from napari_cuda.server.metrics import ServerMetrics
-from napari_cuda.server.render.inbox import Idle, Inbox, ViewerIntent, coalesce
+from napari_cuda.server.render.inbox import LOOK_S, Idle, Inbox, ViewerIntent, coalesce
 from napari_cuda.server.render.loading import LoadingNotice
 from napari_cuda.server.render.pacing import FramePacing, Next
 from napari_cuda.server.render.stage import Stage
 from napari_cuda.server.scene.authority import SceneAuthority
 
 log = logging.getLogger(__name__)
+
+R = TypeVar("R")
 
 ERROR_PAUSE_S = 0.5
 
@@ -61,6 +65,33 @@ class FrameSink(Protocol):
 
     def publish(self, frame: RenderedFrame) -> None:
         """Offer a frame to every viewer's stream; the newest wins."""
+
+
+class SurfaceHost(Protocol):
+    """The widgets that viewers see and use; called on the render thread, `note` from any."""
+
+    def note(self, viewer: str, query: s.SurfaceQuery) -> None:
+        """Take what a viewer says beside its intents."""
+
+    def apply(self, viewer: str, intent: s.SurfaceIntent) -> dict[str, str]:
+        """Do what a viewer's hand did; return why something was not done."""
+
+    def let_go(self, viewer: str) -> None:
+        """A viewer's connection is gone."""
+
+    def forget(self, viewer: str) -> None:
+        """Tell a viewer nothing more."""
+
+    def tell(self) -> None:
+        """Tell the viewers what changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pause:
+    """What to do until the next turn: wait so long (None: until something comes), perhaps whatever is asked for."""
+
+    seconds: float | None = 0.0
+    for_wake: bool = False
 
 
 @dataclass(slots=True)
@@ -121,6 +152,11 @@ class RenderLoop:
         """Called with which of a script's viewers a client wants all to see; CommandError if there is none."""
         self.on_interrupt: Callable[[KeyboardInterrupt], bool] = lambda error: False
         """Called with what interrupted code of the user's; False if nobody here asked for that."""
+        self._taken: deque[ViewerIntent | Callable[[], None]] = deque()
+        """Of the inbox, and not run yet. Bound: as the inbox's."""
+        self._lets_in = True
+        """Whether a turn may come within what runs now: it may have begun an event loop of Qt's."""
+        self.surfaces: SurfaceHost | None = None
         self.on_greet: Callable[[str], Sequence[m.ServerMessage]] = lambda viewer: ()
         """What a viewer is told besides the scene when it comes, or comes back."""
 
@@ -130,9 +166,12 @@ class RenderLoop:
         """Apply an intent of a viewer and ack it."""
         self._inbox.put(ViewerIntent(viewer, intent))
 
-    def ask(self, viewer: str, query: m.CursorQuery) -> None:
+    def ask(self, viewer: str, query: m.CursorQuery | s.SurfaceQuery) -> None:
         """Answer a viewer's query, unless it asks another first."""
-        self._cursors.put(viewer, query)
+        if isinstance(query, m.CursorQuery):
+            self._cursors.put(viewer, query)
+        elif self.surfaces is not None:
+            self.surfaces.note(viewer, query)
         self._inbox.wake()
 
     def join(self, viewer: str, greeting: Sequence[m.ServerMessage], since: int = 0) -> None:
@@ -153,6 +192,10 @@ class RenderLoop:
     def let_go(self, viewer: str) -> None:
         """A viewer's connection is gone: it holds no button and no key any more."""
         self._inbox.put(lambda: self._let_go(viewer))
+
+    def part(self, viewer: str, away: Callable[[], bool]) -> None:
+        """A viewer has no connection: show it no widgets, unless it is back by then, not `away`."""
+        self._inbox.put(lambda: self._part(viewer, away))
 
     def show(self) -> None:
         """Hand out the newest picture again: a stream was opened."""
@@ -180,16 +223,49 @@ class RenderLoop:
 
     def run(self, stop: threading.Event, idle: Idle | None = None) -> None:
         """Work until `stop` is set (and `wake` called); `idle` is how to wait for work."""
-        self._inbox.idle = idle
+        self.wait_in(idle)
         while not stop.is_set():
             try:
-                self._turn()
+                pause = self._whole_turn()
+                if pause.for_wake:
+                    self._inbox.wait_for_wake(pause.seconds or 0.0)
+                elif pause.seconds != 0.0:
+                    self._inbox.wait(pause.seconds)
             except KeyboardInterrupt as error:
                 self._interrupted(error)
-            except Exception as error:  # noqa: BLE001 -- a layer or plugin may raise anything; the session goes on
-                self._report(error)
-                # What failed will most likely fail again: do not spin.
-                self._inbox.wait(ERROR_PAUSE_S)
+
+    def wait_in(self, idle: Idle | None) -> None:
+        """Wait for work like this from now on, in `run` and wherever a turn comes within."""
+        self._inbox.idle = idle
+
+    def turn_within(self) -> float:
+        """Have a turn within an event loop of Qt's that the user's code runs; return the seconds until the next."""
+        if not self._lets_in:
+            return LOOK_S
+        pause = self._whole_turn()
+        return LOOK_S if pause.seconds is None else min(pause.seconds, LOOK_S)
+
+    def _whole_turn(self) -> _Pause:
+        self._lets_in = False
+        try:
+            return self._turn()
+        except KeyboardInterrupt as error:
+            self._interrupted(error)
+            return _Pause(0.0)
+        except Exception as error:  # noqa: BLE001 -- a layer or plugin may raise anything; the session goes on
+            self._report(error)
+            # What failed will most likely fail again: do not spin.
+            return _Pause(ERROR_PAUSE_S)
+        finally:
+            self._lets_in = True
+
+    def _let_in(self, call: Callable[[], R]) -> R:
+        """Run what may be the user's code: a dialog that it opens with `exec()` has turns come within."""
+        self._lets_in = True
+        try:
+            return call()
+        finally:
+            self._lets_in = False
 
     def prepare(self, stage: Stage) -> None:
         """Register with a stage's commands what this loop does; once, before the stage is turned to."""
@@ -254,10 +330,12 @@ class RenderLoop:
             self._complaint = line
             self._states.broadcast([m.Error(code, line)], {})
 
-    def _turn(self) -> None:
+    def _turn(self) -> _Pause:
         self._heard_s = time.monotonic()
         asked = self._hold_s() <= 0 and self._run_inbox()
-        arrived = self._canvas.pump()
+        arrived = self._let_in(lambda: self._canvas.pump())
+        if self.surfaces is not None:
+            self.surfaces.tell()
         self._tell_changes()
         self._tell_wanted()
         self._answer_cursors()
@@ -270,8 +348,7 @@ class RenderLoop:
         if (notice := self._loading.look(now_s, loading=loading)) is not None:
             self._states.broadcast([notice], {})
         if self._canvas.awaiting and not arrived and (left_s := self._pacing.patience_left_s(now_s)) > 0:
-            self._inbox.wait_for_wake(left_s)
-            return
+            return _Pause(left_s, for_wake=True)
         if not loading:
             self._settle()
         damaged = self._canvas.needs_draw
@@ -283,9 +360,10 @@ class RenderLoop:
         elif action is Next.REST:
             self._rest()
         elif (left_s := self._hold_s()) > 0:
-            self._inbox.wait_for_wake(left_s if wait_s is None else min(left_s, wait_s))
+            return _Pause(left_s if wait_s is None else min(left_s, wait_s), for_wake=True)
         else:
-            self._inbox.wait(self._cursors.due_s(wait_s))
+            return _Pause(self._cursors.due_s(wait_s))
+        return _Pause()
 
     def _give_up_loading(self, job: str) -> None:
         if self._loading.is_told(job):
@@ -303,23 +381,33 @@ class RenderLoop:
     def _run_inbox(self) -> bool:
         """Run what waits; True if there were intents. Each viewer's ack is for the newest, and all refusals."""
         asked = False
-        for entry in coalesce(self._inbox.take()):
+        # What one of them begins, a dialog with a loop of its own, the others are not to wait for.
+        self._taken.extend(coalesce(self._inbox.take()))
+        while self._taken:
+            entry = self._taken.popleft()
             if not isinstance(entry, ViewerIntent):
                 try:
-                    entry()
+                    self._let_in(entry)
                 except KeyboardInterrupt as error:
                     self._interrupted(error)
                 except Exception as error:  # noqa: BLE001 -- one command must not lose the acks of the others
                     self._report(error)
                 continue
-            refused = self._apply(entry.viewer, entry.intent)
-            target = m.target_of(entry.intent)
-            ack = self._acks.setdefault(entry.viewer, _PendingAck())
-            ack.intent = self._applied[entry.viewer] = entry.intent.intent
-            ack.refused += [m.Refusal(target, name, reason) for name, reason in refused.items()]
-            self._metrics.count("intents_applied")
+            self._run_intent(entry.viewer, entry.intent)
             asked = True
         return asked
+
+    def _run_intent(self, viewer: str, intent: m.Intent) -> None:
+        # Before it is done: the answer to what opened a dialog does not come when that is closed.
+        ack = self._acks.setdefault(viewer, _PendingAck())
+        ack.intent = self._applied[viewer] = intent.intent
+        self._metrics.count("intents_applied")
+        refused = self._let_in(lambda: self._apply(viewer, intent))
+        if refused and self._acks.get(viewer) is not ack:
+            self._states.deliver(viewer, [m.Notice("warning", reason) for reason in refused.values()])
+            return
+        target = m.target_of(intent)
+        ack.refused += [m.Refusal(target, name, reason) for name, reason in refused.items()]
 
     def _apply(self, viewer: str, intent: m.Intent) -> dict[str, str]:
         """Apply an intent; a viewer gets its answer whatever a layer or plugin raises."""
@@ -330,6 +418,8 @@ class RenderLoop:
                 return self._input.apply(viewer, intent)
             if isinstance(intent, m.InputKey):
                 return self._stage.keys.apply(viewer, intent)
+            if isinstance(intent, s.SurfaceIntent):
+                return {} if self.surfaces is None else self.surfaces.apply(viewer, intent)
             return self._bridge.apply(intent)
         except KeyboardInterrupt as error:
             self._interrupted(error)
@@ -346,6 +436,8 @@ class RenderLoop:
 
     def _let_go(self, viewer: str) -> None:
         self._stage.let_go(viewer)
+        if self.surfaces is not None:
+            self.surfaces.let_go(viewer)
 
     def _greet(self, viewer: str, greeting: Sequence[m.ServerMessage], since: int) -> None:
         self._tell_changes()
@@ -450,6 +542,11 @@ class RenderLoop:
         else:
             self._frames.publish(self._newest)
 
+    def _part(self, viewer: str, away: Callable[[], bool]) -> None:
+        if self.surfaces is not None and away():
+            self.surfaces.forget(viewer)
+
     def _forget(self, viewer: str) -> None:
+        self._part(viewer, lambda: True)
         self._applied.pop(viewer, None)
         self._histograms.forget(viewer)

@@ -24,17 +24,22 @@ from napari._qt.dialogs.qt_notification import NapariQtNotification
 from napari._qt.layer_controls import QtLayerControlsContainer
 from napari._qt.qt_event_loop import get_qapp
 from napari._qt.qt_main_window import TaskStatusManager, Window, _QtMainWindow
+from napari._qt.qt_resources import get_stylesheet
 from napari._qt.qt_viewer import QtViewer
 from napari._qt.widgets.qt_dims import QtDims
 from napari._qt.widgets.qt_viewer_status_bar import ViewerStatusBar
 from napari.components import ViewerModel
+from napari.settings import get_settings
 from napari.utils.notifications import Notification, notification_manager
+from napari.utils.theme import available_themes, get_system_theme
 from napari.viewer import Viewer
 from qtpy.QtCore import QEvent, QSize
-from qtpy.QtGui import QImage, QPainter
-from qtpy.QtWidgets import QApplication, QMainWindow, QWidget
+from qtpy.QtGui import QImage, QPainter, QShowEvent
+from qtpy.QtWidgets import QApplication, QDockWidget, QMainWindow, QWidget
 
 from napari_cuda.server.render.napari_adapter import HeadlessCanvas, application
+from napari_cuda.server.render.qt_messages import pass_over_platform
+from napari_cuda.server.render.qt_windows import TABBED
 
 PRIVATE_NAMES = (
     "napari._app_model.get_app_model",
@@ -50,6 +55,7 @@ PRIVATE_NAMES = (
     "napari._qt.qt_main_window.Window._screenshot",
     "napari._qt.qt_main_window._QtMainWindow._instances",
     "napari._qt.qt_main_window._QtMainWindow.current_viewer",
+    "napari._qt.qt_resources.get_stylesheet",
     "napari._qt.qt_viewer.QtViewer._screenshot",
     "napari._qt.qt_viewer.QtViewer._unwrap_if_weakref",
     "napari._qt.qt_viewer.QtViewer._weakref_if_possible",
@@ -81,6 +87,9 @@ class ScriptHost(Protocol):
     def enter(self, viewer: Viewer) -> HeadlessCanvas:
         """A viewer was made: show it, and return its canvas."""
 
+    def furnish(self, viewer: Viewer, window: OffscreenWindow) -> None:
+        """A viewer has its window, in which there may be dock widgets."""
+
     def to_front(self, viewer: Viewer) -> None:
         """Show a viewer that was made before."""
 
@@ -100,6 +109,7 @@ def stage_windows(host: ScriptHost) -> None:
     Call once, after `initialise_napari` and before the script.
     """
     application()
+    pass_over_platform()
     get_qapp()  # napari sets up here what its threads and magicgui's widgets need of Qt
     notification_manager.notification_ready.disconnect(NapariQtNotification.show_notification)
     notification_manager.notification_ready.connect(host.notify)
@@ -156,6 +166,7 @@ class ScriptWindow(Window):
         self._task_status_manager = TaskStatusManager()
         canvas = host.enter(viewer)
         self._qt_window = OffscreenWindow(CanvasView(viewer, canvas), self)
+        host.furnish(viewer, self._qt_window)
         init_qactions()  # once in a process: what napari's actions, and magicgui's functions, are given
 
     def __getattr__(self, name: str) -> Any:
@@ -194,8 +205,9 @@ class ScriptWindow(Window):
         return 0, 0, width, height
 
     def add_dock_widget(self, *arguments: Any, **options: Any) -> Any:
-        """As napari's: the widget lives here, on the server."""
+        """As napari's: the widget lives here, on the server, and is shown to the clients (`surfaces.py`)."""
         dock = super().add_dock_widget(*arguments, **options)
+        dock.setProperty(TABBED, bool(options.get("tabify")))
         self._qt_window.show()
         return dock
 
@@ -242,6 +254,7 @@ class OffscreenWindow(QMainWindow):
         self._picture: QImage | None = None
         self._place = _CanvasPlace(QSize(width, height), lambda: self._picture)
         self.setCentralWidget(self._place)
+        self._theme = ""
         self._toggle_menubar_visibility = False
         self._activity_dialog = QtActivityDialog(self._place)
         self._activity_dialog.hide()
@@ -255,6 +268,21 @@ class OffscreenWindow(QMainWindow):
         instances = _QtMainWindow._instances
         if self in instances:
             instances.append(instances.pop(instances.index(self)))
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Have napari's looks by the time there is something to see."""
+        if not self._theme:
+            self.dress(get_settings().appearance.theme)
+        super().showEvent(event)
+
+    def dress(self, theme: str) -> None:
+        """Have the looks of one of napari's themes; of one that is not there, those of before."""
+        if theme == self._theme or theme not in available_themes():
+            return
+        self._theme = theme
+        known = get_system_theme() if theme == "system" else theme
+        size = f"{get_settings().appearance.font_size}pt"
+        self.setStyleSheet(get_stylesheet(known, extra_variables={"font_size": size}))
 
     def leave(self) -> None:
         """Be none of napari's windows any more; the widgets in it go."""
@@ -272,10 +300,17 @@ class OffscreenWindow(QMainWindow):
         """Have the picture of the canvas in its place while the whole window is grabbed."""
         self.show()
         self._picture = self.view.canvas.screenshot()
+        # Docks that are shown to clients are windows of their own.
+        docks = [(dock, dock.geometry()) for dock in self.findChildren(QDockWidget) if dock.isFloating()]
+        for dock, _place in docks:
+            dock.setFloating(False)
         try:
             yield
         finally:
             self._picture = None
+            for dock, place in docks:
+                dock.setFloating(True)
+                dock.setGeometry(place)
 
 
 class _CanvasPlace(QWidget):
