@@ -156,6 +156,8 @@ class RenderLoop:
         """Of the inbox, and not run yet. Bound: as the inbox's."""
         self._lets_in = True
         """Whether a turn may come within what runs now: it may have begun an event loop of Qt's."""
+        self._begun: tuple[str, int] | None = None
+        """The viewer and number of the intent that is being done."""
         self.surfaces: SurfaceHost | None = None
         self.on_greet: Callable[[str], Sequence[m.ServerMessage]] = lambda viewer: ()
         """What a viewer is told besides the scene when it comes, or comes back."""
@@ -242,6 +244,8 @@ class RenderLoop:
         """Have a turn within an event loop of Qt's that the user's code runs; return the seconds until the next."""
         if not self._lets_in:
             return LOOK_S
+        # The answer to what opened a dialog does not come when that is closed.
+        self._ack_begun()
         pause = self._whole_turn()
         return LOOK_S if pause.seconds is None else min(pause.seconds, LOOK_S)
 
@@ -398,16 +402,25 @@ class RenderLoop:
         return asked
 
     def _run_intent(self, viewer: str, intent: m.Intent) -> None:
-        # Before it is done: the answer to what opened a dialog does not come when that is closed.
-        ack = self._acks.setdefault(viewer, _PendingAck())
-        ack.intent = self._applied[viewer] = intent.intent
         self._metrics.count("intents_applied")
+        self._begun = viewer, intent.intent
         refused = self._let_in(lambda: self._apply(viewer, intent))
-        if refused and self._acks.get(viewer) is not ack:
+        ack = self._ack_begun()
+        if ack is None:  # a turn within has told that it began
             self._states.deliver(viewer, [m.Notice("warning", reason) for reason in refused.values()])
             return
         target = m.target_of(intent)
         ack.refused += [m.Refusal(target, name, reason) for name, reason in refused.items()]
+
+    def _ack_begun(self) -> _PendingAck | None:
+        """Have the viewer told that its intent was done, or has begun; None if that was told."""
+        begun, self._begun = self._begun, None
+        if begun is None:
+            return None
+        viewer, number = begun
+        ack = self._acks.setdefault(viewer, _PendingAck())
+        ack.intent = self._applied[viewer] = number
+        return ack
 
     def _apply(self, viewer: str, intent: m.Intent) -> dict[str, str]:
         """Apply an intent; a viewer gets its answer whatever a layer or plugin raises."""
