@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+from qtpy.QtCore import Qt, QTimer
 
-from gl_window import process_until
+from gl_window import application, process_until
 
 REPEATS = 5
 
@@ -19,6 +21,33 @@ def settle(viewer: Any) -> None:
     if hasattr(viewer, "sync"):
         viewer.sync(120)
     process_until(lambda: False, 0.3)
+
+
+@contextmanager
+def turns_ms() -> Iterator[list[float]]:
+    """Yield the CPU milliseconds that Qt's events took the GUI thread between two chances of a hand, in their order.
+
+    What takes no more than a millisecond is left out. CPU time, so that other work on the machine does not count.
+    """
+    application()
+    turns: list[float] = []
+    looked_s = time.thread_time()
+
+    def look() -> None:
+        nonlocal looked_s
+        now_s = time.thread_time()
+        if now_s - looked_s > 0.001:
+            turns.append((now_s - looked_s) * 1e3)
+        looked_s = time.thread_time()
+
+    timer = QTimer()
+    timer.setTimerType(Qt.TimerType.PreciseTimer)
+    timer.timeout.connect(look)
+    timer.start(1)
+    try:
+        yield turns
+    finally:
+        timer.stop()
 
 
 def actions(viewer: Any) -> Mapping[str, Callable[[int], object]]:

@@ -16,8 +16,9 @@ from napari.layers import Layer
 PRIVATE_NAMES = (
     "_clean_and_update_scenegraph",
     "_defer_canvas_overlay_position_update",
-    "_needs_world_units_update",
+    "_deferred_world_units_update",
     "_on_interactive",
+    "_on_view_direction_change",
     "_pause_scene_graph",
     "_reorder_layers",
     "_reorder_layers_in_the_same_view",
@@ -40,20 +41,24 @@ class LayeredCanvas(VispyCanvas):
     """napari's canvas that looks at its layers once before a draw. Owner: the thread of the canvas.
 
     What napari does at each event is only noted, and `catch_up` does it: call it before every draw. What is on the
-    canvas then is what napari's own canvas would have on it. A canvas that napari made becomes one by `take_over`.
+    canvas then is what napari's own canvas would have on it; in a batch of the layer list too, for one may take long.
+    A canvas that napari made becomes one by `take_over`.
 
     napari collects garbage because a layer's OpenGL objects are in cycles, and some drivers on Windows break if they
     go while others come. Here nothing is collected: the objects go when Python finds them, in a draw between two
     pictures. A server that draws layers has to look for them itself when it has time (`HeadlessCanvas`).
     """
 
-    _needs_world_units_update: bool
+    layer_to_visual: dict[Layer, Any]
     _behind = False
+    _other_units = False
     _misplaced_overlays = False
     _layers_to_dress: frozenset[Layer] = frozenset()
     """Those whose overlays may need other visuals, or another place."""
     _new_levels = False
     _gridded = False
+    _newcomer: Any = None
+    """The visual of a layer that is being added."""
     _known_units: Any = ()
     _units_of: Mapping[Layer, tuple[Any, Any]] = MappingProxyType({})
 
@@ -66,14 +71,11 @@ class LayeredCanvas(VispyCanvas):
 
     def catch_up(self) -> bool:
         """Do what the events since the last draw ask for; True if the layers or the grid are others."""
-        behind = (
-            self._behind
-            and not self._pause_scene_graph
-            and all(layer in self.layer_to_visual for layer in self.viewer.layers)
-        )
+        behind = self._behind and all(layer in self.layer_to_visual for layer in self.viewer.layers)
         if behind:
             self._behind = False
             self._arrange()
+        self._follow_units()
         if self._misplaced_overlays:
             self._misplaced_overlays = False
             super()._update_overlay_canvas_positions()
@@ -95,9 +97,7 @@ class LayeredCanvas(VispyCanvas):
         self._reorder_layers()
         self._update_viewer_overlays()
         # Before layers get new overlays, as in napari: what is there then moves with its layer by half a pixel.
-        if self._needs_world_units_update:
-            self._needs_world_units_update = False
-            self._update_world_units()
+        self._follow_units()
         dressed, self._layers_to_dress = self._layers_to_dress, frozenset()
         # In a grid the place of each depends on those before it.
         for layer in self.viewer.layers:
@@ -107,6 +107,11 @@ class LayeredCanvas(VispyCanvas):
         if gridded or self._gridded or self._new_levels:
             self.on_draw()  # cameras of a new grid, the level of a new pyramid: before it is drawn
         self._gridded, self._new_levels = gridded, False
+
+    def _follow_units(self) -> None:
+        if self._other_units and not self._pause_scene_graph:  # it looks at the units of all layers
+            self._other_units = False
+            self._update_world_units()
 
     def _drop_overlays_without_cell(self) -> None:
         """Keep no more of an overlay than there are cells: a mend of napari 0.9.2, which fails at a smaller grid."""
@@ -121,7 +126,23 @@ class LayeredCanvas(VispyCanvas):
         """As napari's."""
         self._new_levels |= getattr(napari_layer, "multiscale", False)
         self._layers_to_dress |= {napari_layer}
-        super().add_layer_visual_mapping(napari_layer, vispy_layer)
+        self._newcomer = vispy_layer
+        try:
+            super().add_layer_visual_mapping(napari_layer, vispy_layer)
+        finally:
+            self._newcomer = None
+
+    def _on_view_direction_change(self) -> None:
+        everybody, newcomer = self.layer_to_visual, self._newcomer
+        if newcomer is not None:
+            self.layer_to_visual = {newcomer.layer: newcomer}
+        try:
+            super()._on_view_direction_change()
+        finally:
+            self.layer_to_visual = everybody
+
+    def _deferred_world_units_update(self) -> None:
+        self._other_units = True
 
     def _update_scenegraph(self, event: object = None) -> None:
         self._behind = True

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from napari_cuda.client.config import ClientConfig
-from napari_cuda.client.control.cadence import Cadence
+from napari_cuda.client.control.cadence import TURN_S, Cadence
 from napari_cuda.client.loop_state import ClientLoopState, LoopPhase
 from napari_cuda.client.mirror.viewer_mirror import ViewerMirror
 from napari_cuda.client.net.pixel_receiver import PixelReceiver, ReceiveController
@@ -86,6 +86,8 @@ class ServerLink:
         self._newest: PacketHeader | None = None
         self._astray = False
         """A message could not be shown: what is shown here is not the server's scene."""
+        self._scene_comes = False
+        """A whole scene was told, and is not shown yet."""
         self._heals = Cadence(HEAL_EVERY_S)
         self.on_stream_config: Callable[[m.StreamConfig], object] = lambda stream: None
         self.on_shown: Callable[[SessionEvent], object] = lambda event: None
@@ -271,15 +273,16 @@ class ServerLink:
         self._tell(self.on_welcome, welcome)
 
     def _show(self, event: SessionEvent) -> None:
+        self._scene_comes = isinstance(event, (m.SceneSnapshot, m.SceneResumed))
         shown = self._tell(self._mirror.handle, event)
         # A snapshot that cannot be shown would not be better the next time.
         self._astray = not isinstance(event, m.SceneSnapshot) and (self._astray or not shown)
         self._tell(self.on_shown, event)
         self._heal()
         if self._mirror.busy:
-            self._voice.post(self._add_next)
-        elif isinstance(event, (m.SceneSnapshot, m.SceneResumed)):
-            self._on_scene()
+            self._voice.post(self._take_steps)
+        else:
+            self._on_all_shown()
 
     def _heal(self) -> None:
         """Ask for the whole scene if what is shown is not it; later, if that was done just now."""
@@ -298,21 +301,33 @@ class ServerLink:
         self._state.control.command("scene.snapshot", {})
         self._mirror.flush()
 
-    def _add_next(self) -> None:
-        """Add a layer of a snapshot; the window gets a turn between two of them."""
-        missing = self._mirror.busy
-        if not missing or self._state.phase is LoopPhase.STOPPED:
+    def _take_steps(self) -> None:
+        """Have layers come and go for a moment; the window gets a turn before those that are left."""
+        if not self._mirror.busy:
             return
+        until_s = time.perf_counter() + TURN_S
+        while self._state.phase is not LoopPhase.STOPPED and self._take_step():
+            if time.perf_counter() >= until_s:
+                self._voice.post(self._take_steps)
+                return
+
+    def _take_step(self) -> bool:
+        """Take one; return whether more are left."""
         try:
-            self._mirror.add_next()
+            self._mirror.take_step()
         except Exception as error:  # as in `_show`
             log.exception("a layer of the server could not be shown")
             self._voice.notify(f"a layer could not be shown: {error}")
         if self._mirror.busy:
-            self._voice.post(self._add_next)
-        else:
+            return True
+        self._on_all_shown()
+        self._states.channel.go_on()
+        return False
+
+    def _on_all_shown(self) -> None:
+        if self._scene_comes:
+            self._scene_comes = False
             self._on_scene()
-            self._states.channel.go_on()
 
     def _on_scene(self) -> None:
         self._state.advance("scene")

@@ -29,6 +29,7 @@ from napari_cuda.client.open_and_save import LONGEST_JOB_S, OpensAndSaves
 from napari_cuda.client.playout.frame import Picture
 from napari_cuda.client.playout.picture import ExactPicture
 from napari_cuda.client.telemetry import ClientMetrics
+from napari_cuda.layer_lookup import find_layers_quickly
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.errors import ConnectError, DataError, NapariCudaError, StartupError, with_trace
 from napari_cuda.protocol.packet import PacketHeader
@@ -327,6 +328,7 @@ class Connected(OpensAndSaves, NewLabelsElsewhere, NoLocalStatus, MeasuredOncePe
         """Give the viewer its session; once, before it is opened."""
         self._session = session
         self.watch_batches()
+        find_layers_quickly(self.layers)
         session.data.board.watch(session.tell_failed)
         self.layers.save = self._save_list
 

@@ -8,6 +8,7 @@ import pytest
 
 from napari_cuda.client import link as link_module
 from napari_cuda.client.config import ClientConfig
+from napari_cuda.client.control.cadence import TURN_S
 from napari_cuda.client.link import ServerLink
 from napari_cuda.client.loop_state import ClientLoopState, LoopPhase
 from napari_cuda.client.net.state_channel import StateChannel, StateController
@@ -32,6 +33,7 @@ class Desk:
         self.banner: str | None = None
         self.renewals = 0
         self.layers_missing = 0
+        self.now_s = 100.0
         self.broken = False
         self.layers_before: list[tuple[int, LoopPhase]] = []
         self.pixels: list[str] = []
@@ -63,8 +65,9 @@ class Desk:
     def busy(self) -> bool:
         return self.layers_missing > 0
 
-    def add_next(self) -> None:
+    def take_step(self) -> None:
         self.layers_missing -= 1
+        self.now_s += TURN_S / 2
 
     def handle(self, message: object) -> None:
         if self.broken:
@@ -249,14 +252,26 @@ def test_answers_reach_who_asked(desk: Desk) -> None:
     assert desk.link.welcome is FIRST
 
 
-def test_a_scene_is_there_when_its_last_layer_is_each_added_in_a_turn_of_its_own(desk: Desk) -> None:
+def test_a_scene_is_there_when_its_last_layer_is_and_the_window_gets_a_turn_meanwhile(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link_module.time, "perf_counter", lambda: desk.now_s)
     desk.happen(LOST, FIRST)
-    desk.layers_missing = 3
+    desk.layers_missing = 5
     desk.layers_before.clear()
     desk.happen(SNAPSHOT)
-    assert desk.layers_before[:3] == [(missing, LoopPhase.SYNCING) for missing in (3, 2, 1)]
+    assert desk.layers_before[:3] == [(missing, LoopPhase.SYNCING) for missing in (5, 3, 1)]
     assert desk.state.phase is LoopPhase.STREAMING
     assert not desk.busy
+
+
+def test_layers_that_come_later_are_no_new_scene(desk: Desk) -> None:
+    desk.happen(LOST, FIRST, SNAPSHOT)
+    desk.banner = "as it was"
+    desk.layers_missing = 3
+    desk.happen(m.SceneUpdate(6))
+    assert not desk.busy
+    assert desk.banner == "as it was"
 
 
 def asked_for_snapshots(desk: Desk) -> int:

@@ -5,6 +5,9 @@ from __future__ import annotations
 INTERVAL_S = 1 / 120
 """Of what a hand does: no server draws more often, and no hand is faster."""
 
+TURN_S = 0.02
+"""So long one thing keeps the GUI thread, but for what cannot be cut: then hands and pictures have their turn."""
+
 
 class Cadence:
     """When what was noted may be sent. Owner: GUI thread; pure.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Container, Iterable
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import msgspec
@@ -15,6 +15,7 @@ from napari.layers import Layer
 
 from napari_cuda.client.control.control_state import ControlStateContext, layer_object
 from napari_cuda.client.mirror import remote_layers
+from napari_cuda.client.mirror.layer_steps import LayerSteps
 from napari_cuda.client.mirror.napari_adapter import added_unselected, show_links
 from napari_cuda.client.mirror.new_layer import TooLarge, creation
 from napari_cuda.client.mirror.remote_layers import RemoteLayer
@@ -25,9 +26,6 @@ from napari_cuda.protocol.layer_rows import PLACEMENT
 from napari_cuda.protocol.ordering import moves
 from napari_cuda.protocol.property import Property, Scope
 from napari_cuda.protocol.wire_types import Wire
-
-LAYERS_AT_ONCE = 16
-"""Of a snapshot. In a window each layer costs napari tens of milliseconds: with more of them it would hang."""
 
 
 class LayerListOwner(Protocol):
@@ -80,10 +78,8 @@ class LayerListMirror:
         self._set_here: set[str] = set()
         """Something was set on them here, and not compared yet what napari made of it. Bound: the layers there are."""
         self._links: list[list[str]] = []
-        self._coming: deque[m.LayerState] = deque()
-        """Of the snapshot, and not here yet. Bound: the layers that there are."""
-        self._batch = ExitStack()
-        """Open while many layers come: napari's canvas looks at all of them after each else."""
+        self.steps = LayerSteps(viewer.layers.batched_update)
+        """What the server told last is shown when none is left."""
         self._link_here = viewer.layers.link_layers
         self._unlink_here = viewer.layers.unlink_layers
         self._insert_here = viewer.layers.insert
@@ -102,69 +98,57 @@ class LayerListMirror:
     # --- from the server ----------------------------------------------------------------
 
     def begin(self, states: list[m.LayerState]) -> None:
-        """Show these layers and no others: the first of them now, the others by `add_next`."""
-        self._batch.close()
-        layers = self._viewer.layers
-        if len(layers) + len(states) > LAYERS_AT_ONCE:
-            self._batch.enter_context(layers.batched_update())
-        for layer in list(layers):
-            layers.remove(layer)
+        """Show these layers and no others, in steps."""
         self._layers.clear()
         self._removed.clear()
         self._created.clear()
         self._unsent.end()
         self._set_here.clear()
         self._links = []
-        self._coming = deque(states)
-        for _ in states[:LAYERS_AT_ONCE]:
-            self.add_next()
-        if not states:
-            self._show_if_all_are_here()
 
-    @property
-    def coming(self) -> bool:
-        """True while layers are missing that `begin` was told of."""
-        return bool(self._coming)
-
-    def add_next(self) -> None:
-        """Add one layer of those that `begin` left for later."""
-        state = self._coming.popleft()
-        try:
-            self._add(state)
-        finally:
-            self._show_if_all_are_here()
-
-    def _show_if_all_are_here(self) -> None:
-        if not self._coming:
+        def finish() -> None:
             self._show_names()
             self.show()
-            self._batch.close()
+
+        gone = [partial(self._take_away, layer) for layer in self._viewer.layers]
+        self.steps.begin([*gone, *(partial(self._add, state) for state in states)], finish)
 
     def update(self, update: m.SceneUpdate) -> None:
-        """Follow what was added, removed, reordered or selected."""
+        """Follow what was added, removed, reordered or selected, in steps."""
+        steps = []
         for layer_id in update.removed:
             self._control.forget(layer_object(layer_id))
             self._removed.pop(layer_id, None)
             layer = self._layers.pop(layer_id, None)
-            if layer is not None and layer in self._viewer.layers:
-                self._viewer.layers.remove(layer)
-        for state in update.added:
-            self._created.pop(state.spec.layer, None)
-            if self._unsent.is_unwanted(state.spec.layer):
-                self._owner.command("layer.remove", layer=state.spec.layer)
-                continue
-            shown = self._control.mirror(layer_object(state.spec.layer), state.values, update.revision)
-            known = self._find(state.spec.layer)
-            if known is None:
-                self._add(state)
-            else:  # made here, or heard of just before the connection was lost
-                remote_layers.place(known, state.spec)
-                remote_layers.show(known, shown)
-                self._unsent.is_there(state.spec.layer)
-        self._control.mirror(Scope.SCENE, update.values, update.revision)
-        if update.added or update.removed:
-            self._show_names()
-        self.show()
+            if layer is not None:
+                steps.append(partial(self._take_away, layer))
+        steps += [partial(self._show_added, state, update.revision) for state in update.added]
+
+        def finish() -> None:
+            self._control.mirror(Scope.SCENE, update.values, update.revision)
+            if steps:
+                self._show_names()
+            self.show()
+
+        self.steps.begin(steps, finish)
+
+    def _take_away(self, layer: Layer) -> None:
+        if layer in self._viewer.layers:  # else the user was faster
+            self._viewer.layers.remove(layer)
+
+    def _show_added(self, state: m.LayerState, revision: int) -> None:
+        self._created.pop(state.spec.layer, None)
+        if self._unsent.is_unwanted(state.spec.layer):
+            self._owner.command("layer.remove", layer=state.spec.layer)
+            return
+        shown = self._control.mirror(layer_object(state.spec.layer), state.values, revision)
+        known = self._find(state.spec.layer)
+        if known is None:
+            self._add(state)
+        else:  # made here, or heard of just before the connection was lost
+            remote_layers.place(known, state.spec)
+            remote_layers.show(known, shown)
+            self._unsent.is_there(state.spec.layer)
 
     def update_layer(self, update: m.LayerUpdate) -> bool:
         """Follow a change of one layer; True if its geometry changed."""

@@ -16,7 +16,7 @@ from weakref import ref
 
 import numpy as np
 import numpy.typing as npt
-from napari.components import LayerList, ViewerModel
+from napari.components import Dims, LayerList, ViewerModel
 from napari.components.canvas import Canvas
 from napari.components.cursor import Cursor
 from napari.components.histogram import HistogramModel
@@ -36,6 +36,8 @@ PRIVATE_NAMES: tuple[tuple[Any, str], ...] = (
     *((cls, "_extent_data") for cls in (Image, Labels, Points, Shapes, Surface, Tracks, Vectors)),
     *((cls, "_extent_data_augmented") for cls in (Image, Labels, Points, Shapes, Surface, Tracks, Vectors)),
     (Layer, "_update_draw"),
+    (Layer, "_slice_dims"),
+    (Layer, "_refresh_sync"),
     *((cls, "_update_thumbnail") for cls in (Image, Labels, Points, Shapes, Surface, Tracks, Vectors)),
     *((cls, "_drag_modes") for cls in (Image, Labels, Points, Shapes, Surface, Tracks, Vectors)),
     *((cls, "_move_modes") for cls in (Image, Labels, Points, Shapes, Surface, Tracks, Vectors)),
@@ -56,6 +58,8 @@ PRIVATE_NAMES: tuple[tuple[Any, str], ...] = (
     (ViewerModel, "_calc_status_from_cursor"),
     (ViewerModel, "_layer_help_from_mode"),
     (ViewerModel, "_on_layers_change"),
+    (ViewerModel, "_update_layers"),
+    (ViewerModel(), "_layer_slicer"),
     (Cursor, "_view_direction"),
 )
 
@@ -133,6 +137,11 @@ class NoLocalData:
 
     def _update_thumbnail(self) -> None:
         """Thumbnails come from the server."""
+
+    def _slice_dims(self, dims: Dims, force: bool = False) -> None:
+        """As napari's, but the extent is the same wherever the dimensions are."""
+        if self._slicing_state.set_slice_input_from_dims(dims, force) or force:  # type: ignore[attr-defined]
+            self._refresh_sync(data_displayed=True, highlight=True)  # type: ignore[attr-defined]
 
     def _reset_editable(self) -> None:
         """Editing tools act on data, which is not here."""
@@ -270,7 +279,7 @@ def show_links(groups: Iterable[Iterable[Layer]], layers: Iterable[Layer]) -> No
 
 
 class MeasuredOncePerBatch:
-    """Mixin: a viewer that looks at all layers for the ranges of its dimensions once for many that come or go.
+    """Mixin: a viewer that looks at all layers for ranges and units of its dimensions once for many that come or go.
 
     napari does for each of them; while a batch of the list is open here only if there are more or fewer dimensions.
     """
@@ -280,6 +289,14 @@ class MeasuredOncePerBatch:
         if not getattr(layers, "batched", False) or layers.ndim != self.dims.ndim or not layers:  # type: ignore[attr-defined]
             super()._on_layers_change()  # type: ignore[misc]
 
+    def _update_layers(self, *, layers: Iterable[Layer] | None = None) -> None:
+        if not getattr(self.layers, "batched", False):  # type: ignore[attr-defined]
+            super()._update_layers(layers=layers)  # type: ignore[misc]
+        elif layers:
+            self._layer_slicer.submit(layers=layers, dims=self.dims)  # type: ignore[attr-defined]
+            for layer in layers:
+                layer.extent  # noqa: B018 -- found out, and kept, now: at the end of the batch it would be all at once
+
     def watch_batches(self) -> None:
         """Hear of batches from now on."""
         layers: Any = self.layers  # type: ignore[attr-defined]
@@ -288,8 +305,11 @@ class MeasuredOncePerBatch:
             layers.batched = True
 
         def end() -> None:
-            layers.batched = False
-            self._on_layers_change()
+            try:
+                super(MeasuredOncePerBatch, self)._on_layers_change()  # type: ignore[misc]
+            finally:
+                layers.batched = False
+            self._update_layers()
 
         layers.events.begin_batch.connect(begin)
         layers.events.end_batch.connect(end)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Protocol
 
 from napari.components import ViewerModel
@@ -82,6 +84,8 @@ class ViewerMirror:
         self._canvas: OwnCanvas | None = None
         self._reminders = RateLimit(REMIND_EVERY_S)
         self._applying = 0
+        self._then: deque[Callable[[], None]] = deque()
+        """To be done when what the server told of layers is. Bound: the updates that it keeps for a resumption."""
         self._dims_moving = False
         self._placed = False
         """A layer was moved here, and dims with it: how far, only the server can tell."""
@@ -111,8 +115,7 @@ class ViewerMirror:
                 case m.SceneSnapshot():
                     self._begin(message)
                 case m.SceneResumed(_, updates):
-                    for update in updates:
-                        self._follow(update)
+                    self._then.extend(partial(self._follow, update) for update in updates)
                 case m.Ack():
                     self._restore(self._control.acked(message))
                     self._settle(range(message.intent + 1))
@@ -131,8 +134,8 @@ class ViewerMirror:
                     self._follow(message)
                 case _:
                     self._tell_user(message)
-        if isinstance(message, m.SceneSnapshot):
-            self._complete()
+        while self._then and not self._layers.steps.left:
+            self._then.popleft()()
         self.flush()
 
     def _tell_user(self, message: SessionEvent) -> None:
@@ -144,21 +147,29 @@ class ViewerMirror:
 
     @property
     def busy(self) -> bool:
-        """True while layers of a snapshot are missing: nothing else is to be handled until `add_next` added them."""
-        return self._layers.coming
+        """True while layers are to come or to go: nothing else is to be handled until `take_step` did all of it."""
+        return self._layers.steps.left or bool(self._then)
 
-    def add_next(self) -> None:
-        """Add one of the layers that are missing."""
-        with self.showing():
-            self._layers.add_next()
-        self._complete()
-        self.flush()
+    def take_step(self) -> None:
+        """Have one of these layers come or go, or show what belongs to all of them."""
+        try:
+            if self._layers.steps.left:
+                with self.showing():
+                    self._layers.steps.take()
+            else:
+                self._then.popleft()()
+        finally:
+            self.flush()
 
     def _follow(self, delta: m.Delta) -> None:
+        with self.showing():
+            self._show_delta(delta)
+
+    def _show_delta(self, delta: m.Delta) -> None:
         match delta:
             case m.SceneUpdate():
+                self._then.appendleft(self._keep_model)
                 self._layers.update(delta)
-                self._keep_model()
             case m.LayerUpdate():
                 if self._layers.update_layer(delta):
                     self._keep_model()
@@ -260,12 +271,11 @@ class ViewerMirror:
 
     def _begin(self, snapshot: m.SceneSnapshot) -> None:
         self._control.begin(snapshot)
+        self._then = deque([self._complete])
         self._layers.begin(snapshot.layers)
 
     def _complete(self) -> None:
-        """Show dims, camera and view of a snapshot once all its layers are here."""
-        if self.busy:
-            return
+        """Show dims, camera and view of a snapshot: all its layers are here."""
         with self.showing():
             self._show_model()
             self._show(Scope.VIEW, self.view)
@@ -275,7 +285,8 @@ class ViewerMirror:
     def _keep_model(self) -> None:
         """Undo what napari did to dims and camera, unless layers came or went that change the dimensions."""
         if self._layers_fit_dims():
-            self._show_model()
+            with self.showing():
+                self._show_model()
 
     def _layers_fit_dims(self) -> bool:
         """Return whether the dims that the server told are those of the layers here.

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from napari_cuda.client.config import ClientConfig
 from napari_cuda.client.control.backoff import Backoff
+from napari_cuda.client.control.cadence import TURN_S
 from napari_cuda.client.net.transport import ConnectionLost, Ending, Post, SocketThread
 from napari_cuda.client.telemetry import ClientMetrics
 from napari_cuda.protocol import messages as m
@@ -172,6 +173,9 @@ class StateChannel:
             if self._handing_over:
                 return
             self._handing_over = True
+        self._ask_for_turn()
+
+    def _ask_for_turn(self) -> None:
         if self._post(self._hand_over) is False:
             with self._lock:
                 self._handing_over = False
@@ -179,12 +183,16 @@ class StateChannel:
     # --- GUI thread ---------------------------------------------------------------------
 
     def _hand_over(self) -> None:
-        """Give the GUI thread everything that waits for it."""
+        """Give the GUI thread what waits for it; after a while the rest waits for another turn."""
         with self._lock:
             self._handing_over = False
             waiting = len(self._backlog)
-        for _ in range(waiting):
+        until_s = time.perf_counter() + TURN_S
+        for number in range(waiting):
             if self._events.busy():
+                return
+            if number and time.perf_counter() >= until_s:
+                self.go_on()
                 return
             with self._lock:
                 event = self._backlog.take()
@@ -198,7 +206,11 @@ class StateChannel:
 
     def go_on(self) -> None:
         """Give the GUI thread what waits: it is not busy any more."""
-        self._post(self._hand_over)
+        with self._lock:
+            if self._handing_over:
+                return
+            self._handing_over = True
+        self._ask_for_turn()
 
 
 def _known_after(event: SessionEvent) -> int:

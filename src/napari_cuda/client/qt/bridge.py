@@ -14,6 +14,8 @@ from collections.abc import Callable
 
 from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
+from napari_cuda.client.control.cadence import TURN_S
+
 log = logging.getLogger(__name__)
 
 # Below this the timer's own resolution is the larger error, and spinning is cheap.
@@ -29,7 +31,8 @@ _CAPACITY = 10_000
 class CallProxy(QObject):
     """Runs functions on the GUI thread, in the order in which they were posted.
 
-    Owner: GUI thread (create it there). However many calls wait, at most one Qt event does.
+    Owner: GUI thread (create it there). However many calls wait, at most one Qt event does; calls that take
+    long get several.
     """
 
     _wake = Signal()
@@ -77,9 +80,15 @@ class CallProxy(QObject):
             self._woken = False
             waiting = len(self._calls)
         # Calls posted meanwhile have their own event: Qt gets a turn between two batches.
-        for _ in range(waiting):
+        until_s = time.monotonic() + TURN_S
+        for number in range(waiting):
             with self._lock:
                 if not self._calls:
+                    return
+                if number and time.monotonic() >= until_s:
+                    if not self._woken:
+                        self._woken = True
+                        self._wake.emit()
                     return
                 call = self._calls.popleft()
             try:

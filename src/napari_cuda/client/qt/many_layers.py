@@ -77,7 +77,7 @@ class _ControlsOnDemand(QObject):
         layers.selection.events.changed.connect(self._on_selection)
 
     def _on_inserted(self, event: Any) -> None:
-        if len(self._layers) <= FEW:
+        if len(self._layers) <= FEW and not getattr(self._layers, "batched", False):
             self._container._add(event)
         else:
             self._make_one_like(event.value)

@@ -30,6 +30,7 @@ from qtpy.QtWidgets import QApplication
 from vispy.scene import Node, ViewBox
 
 from napari_cuda.conversion import camera_pose
+from napari_cuda.layer_lookup import find_layers_quickly
 from napari_cuda.layered_canvas import LayeredCanvas
 from napari_cuda.overlays import burnt_in, drawn_by_window
 from napari_cuda.protocol import messages as m
@@ -123,6 +124,7 @@ class HeadlessCanvas:
         self._garbage = False
         self._drawn_s = 0.0
         self._keymap = KeymapHandler()
+        find_layers_quickly(viewer.layers)
         self._canvas = LayeredCanvas(
             viewer=viewer,
             key_map_handler=self._keymap,

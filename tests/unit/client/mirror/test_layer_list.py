@@ -13,7 +13,8 @@ from napari.layers import Image, Points
 from napari.layers.utils._link_layers import get_linked_layers
 
 from napari_cuda.client.control.control_state import ControlStateContext
-from napari_cuda.client.mirror.layer_list import LAYERS_AT_ONCE, LayerListMirror
+from napari_cuda.client.mirror.layer_list import LayerListMirror
+from napari_cuda.client.mirror.layer_steps import LAYERS_AT_ONCE
 from napari_cuda.client.mirror.remote_layers import RemoteLayer
 from napari_cuda.layer_state import layer_spec, layer_values
 from napari_cuda.protocol import messages as m
@@ -301,24 +302,51 @@ def test_links_are_asked_for_and_shown_as_the_server_says(owner: Owner) -> None:
     assert not any(get_linked_layers(layer) for layer in (a, b, c))
 
 
-def test_of_many_layers_the_first_come_at_once_and_the_others_one_by_one() -> None:
-    owner = Owner()
-    states = [state(f"L{n}", f"layer {n}") for n in range(LAYERS_AT_ONCE + 3)]
-    order = [each.spec.layer for each in states]
+def batches_of(owner: Owner) -> list[str]:
     batches: list[str] = []
     owner.viewer.layers.events.begin_batch.connect(lambda event: batches.append(event.type))
     owner.viewer.layers.events.end_batch.connect(lambda event: batches.append(event.type))
+    return batches
+
+
+def take_all(owner: Owner) -> list[int]:
+    """Take the steps that are left; return how many layers there were before each, and in the end."""
+    lengths = [len(owner.viewer.layers)]
+    while owner.list.steps.left:
+        owner.serve(owner.list.steps.take)
+        lengths.append(len(owner.viewer.layers))
+    return lengths
+
+
+def test_many_layers_of_a_snapshot_come_one_by_one_when_those_of_before_went_so() -> None:
+    owner = Owner()
+    states = [state(f"L{n}", f"layer {n}") for n in range(LAYERS_AT_ONCE)]
+    order = [each.spec.layer for each in states]
+    batches = batches_of(owner)
     owner.control.begin(m.SceneSnapshot(2, states, owner.scene(*order[1:], order[0]), {}, {}, {}))
     owner.serve(lambda: owner.list.begin(states))
-    for more in range(3):
-        assert owner.list.coming
-        assert batches == ["begin_batch"], "napari's canvas looks at all layers once, in the end"
-        assert len(owner.viewer.layers) == LAYERS_AT_ONCE + more
-        owner.serve(owner.list.add_next)
-    assert not owner.list.coming
+    assert batches == ["begin_batch"], "napari's canvas looks at all layers once, in the end"
+    assert take_all(owner) == [3, 2, 1, 0, *range(1, LAYERS_AT_ONCE + 1), LAYERS_AT_ONCE]
     assert batches == ["begin_batch", "end_batch"]
     assert owner.names() == [f"layer {n}" for n in (*range(1, len(states)), 0)], "the server's order, in the end"
     assert owner.viewer.layers.selection.active.remote_id == order[0]
+
+
+def test_many_layers_that_another_client_adds_or_removes_come_and_go_one_by_one() -> None:
+    owner = Owner()
+    added = [state(f"N{n}", f"new {n}") for n in range(LAYERS_AT_ONCE + 1)]
+    ids = [each.spec.layer for each in added]
+    batches = batches_of(owner)
+    owner.serve(lambda: owner.list.update(m.SceneUpdate(2, added, [], owner.scene("L1", *ids, "L2", "L3"))))
+    assert take_all(owner) == [*range(3, len(ids) + 4), len(ids) + 3]
+    assert owner.names() == ["a", *(f"new {n}" for n in range(len(ids))), "b", "c"]
+    assert batches == ["begin_batch", "end_batch"]
+    gone = owner.viewer.layers["new 7"]
+    owner.serve(lambda: owner.list.update(m.SceneUpdate(3, [], ids, owner.scene("L1", "L3", "L2"))))
+    owner.viewer.layers.remove(gone)  # by a user who is faster
+    assert take_all(owner)[-1] == 3
+    assert owner.names() == ["a", "c", "b"]
+    assert batches == ["begin_batch", "end_batch"] * 2
 
 
 def test_one_layer_dragged_past_all_others_is_moved_once() -> None:
@@ -334,10 +362,11 @@ def test_a_batch_ends_though_its_last_layer_cannot_be_shown() -> None:
     owner = Owner()
     states = [state(f"L{n}", f"layer {n}") for n in range(LAYERS_AT_ONCE + 1)]
     states[-1] = m.LayerState(states[-1].spec, {})
-    ended: list[Any] = []
-    owner.viewer.layers.events.end_batch.connect(ended.append)
+    batches = batches_of(owner)
     owner.control.begin(m.SceneSnapshot(2, states, owner.scene("L0"), {}, {}, {}))
     owner.serve(lambda: owner.list.begin(states))
     with pytest.raises(KeyError):
-        owner.serve(owner.list.add_next)
-    assert len(ended) == 1, "else the canvas would never follow the layers again"
+        take_all(owner)
+    take_all(owner)
+    assert batches == ["begin_batch", "end_batch"], "else the canvas would never follow the layers again"
+    assert not owner.list.steps.left

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from napari_cuda.client.control.cadence import TURN_S
+from napari_cuda.client.net import state_channel
 from napari_cuda.client.net.state_channel import StateChannel, StateEvents
 from napari_cuda.client.net.transport import ConnectionLost, Ending
 from napari_cuda.client.telemetry import ClientMetrics
@@ -92,6 +94,32 @@ def test_questions_are_asked_on_an_open_session_only(reader: Reader) -> None:
     reader.arrive(WELCOME)
     reader.channel.ask(m.LogQuery(5))
     assert len(wire.sent) == 2
+
+
+def test_what_takes_long_to_show_is_handed_over_in_several_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = 100.0
+    monkeypatch.setattr(state_channel.time, "perf_counter", lambda: now_s)
+    heard = []
+
+    def happened(event: SessionEvent | ConnectionLost) -> None:
+        nonlocal now_s
+        now_s += TURN_S / 2
+        heard.append(event)
+
+    calls: list[Callable[[], None]] = []
+    channel = StateChannel("x", StateEvents(happened, lambda: None), calls.append, ClientMetrics())
+    for thumbnail in FLOOD[:5]:
+        channel._on_event(thumbnail)
+    told = []
+    while calls:
+        [call] = calls
+        calls.clear()
+        call()
+        told.append(len(heard))
+        if len(told) == 1:
+            channel._on_event(FLOOD[5])  # asks for no turn of its own: there is one
+    assert told == [2, 4, 6]
+    assert heard == FLOOD[:6]
 
 
 def test_a_reader_that_is_busy_gets_the_rest_merged_when_it_goes_on(reader: Reader) -> None:

@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterator
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from qtpy.QtCore import QCoreApplication, QEventLoop, Qt
+from qtpy.QtCore import QCoreApplication, QEventLoop, Qt, QTimer
 from qtpy.QtWidgets import QApplication
 
+from napari_cuda.client.control.cadence import TURN_S
+from napari_cuda.client.qt import bridge
 from napari_cuda.client.qt.bridge import CallProxy, WakeProxy
 
 
@@ -79,6 +81,26 @@ def test_one_event_serves_all_waiting_calls(proxy: CallProxy) -> None:
     process()
     assert seen[-1] == 100
     assert len(wakes) == 2
+
+
+def test_calls_that_take_long_let_qt_have_its_turn(proxy: CallProxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = 100.0
+    monkeypatch.setattr(bridge.time, "monotonic", lambda: now_s)
+    seen: list[object] = []
+
+    def take_long(index: int) -> None:
+        nonlocal now_s
+        now_s += TURN_S / 2
+        seen.append(index)
+
+    for index in range(5):
+        proxy.post(lambda index=index: take_long(index))
+    QTimer.singleShot(0, lambda: seen.append("Qt"))
+    for _ in range(3):
+        process()
+    assert [each for each in seen if each != "Qt"] == [0, 1, 2, 3, 4]
+    assert seen[:2] == [0, 1]
+    assert seen[-1] != "Qt", "it waited for all of them"
 
 
 def test_a_call_posted_by_a_call_runs_after_the_others(proxy: CallProxy) -> None:
