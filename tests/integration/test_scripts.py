@@ -82,6 +82,71 @@ def test_a_script_that_computes_is_waited_for_and_says_where_it_is(tmp_path: Pat
         viewer.sync(30)
 
 
+LONG = """
+import sys, time
+from pathlib import Path
+import napari
+import numpy as np
+viewer = napari.Viewer()
+picture = viewer.add_image(np.eye(8), name="first")
+@viewer.bind_key("g")
+def compute(viewer):
+    until, total = time.monotonic() + 60, 0
+    while time.monotonic() < until:
+        total += sum(range(1000))
+    picture.name = "computed"
+napari.run()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_a_minute_of_python_in_the_main_thread_is_waited_for(tmp_path: Path, connect: Connect) -> None:
+    with started(tmp_path, LONG) as server:
+        viewer = connect(server)
+        host, states, told = viewer._session._host, list[str | None](), list[str]()
+        host.show_state, host.notify = states.append, told.append
+        keyboard = KeymapHandler()
+        keyboard.keymap_providers = [viewer]
+        wait_for(viewer, lambda: "G" in map(str, viewer.keymap))
+        keyboard.press_key("g")
+        wait_for(viewer, lambda: bool(states))
+        viewer.layers[0].gamma = 0.5  # what is set meanwhile is not given up
+        with pytest.raises(ConnectError, match=r"^no scene within 6 s: work\.py is at line \d+, for \d+ s now: "):
+            napari_cuda.connect(server.connect_url, window=False, timeout_s=6)
+        wait_for(viewer, lambda: viewer.layers[0].name == "computed", timeout_s=120)
+        viewer.sync(30)
+        assert viewer.layers[0].gamma == 0.5
+        wait_for(viewer, lambda: states[-1] is None)
+        states.pop()
+        assert len(states) > 50, "it is said again while it lasts"
+        assert all(state is not None and state.startswith("work.py is at line ") for state in states)
+        assert told == []
+        assert viewer.metrics.counts()["connections_lost"] == 0
+
+
+THREADED = """
+import subprocess, threading
+print(subprocess.run([sys.executable, "-c", "print('from a process')"], capture_output=True, text=True).stdout)
+def work():
+    time.sleep(4)
+    print("from a thread", file=sys.stderr)
+threading.Thread(target=work).start()
+"""
+
+
+@pytest.mark.slow
+def test_a_script_ends_when_its_threads_do(tmp_path: Path) -> None:
+    with started(tmp_path, WAITING + THREADED) as server:
+        go = threading.Timer(3.0, (tmp_path / "go").touch)
+        go.start()
+        with pytest.raises(ConnectError, match=r"^work\.py has ended$"):
+            napari_cuda.connect(server.connect_url, window=False, timeout_s=60)
+        go.join()
+        assert ended(server) == 0
+        assert "from a process" in server.log() and "from a thread" in server.log()
+
+
 SEVERAL = """
 import napari
 import numpy as np
