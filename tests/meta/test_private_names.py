@@ -23,6 +23,7 @@ ADAPTERS = {
     Path("src/napari_cuda/client/qt/null_visuals.py"),
     Path("src/napari_cuda/layer_lookup.py"),
     Path("src/napari_cuda/layered_canvas.py"),
+    Path("src/napari_cuda/grid_cells.py"),
     Path("src/napari_cuda/lean_transforms.py"),
 }
 

@@ -41,6 +41,7 @@ from napari_cuda.client.qt.null_visuals import register_null_visuals
 from napari_cuda.client.qt.surface_windows import SurfaceWindows
 from napari_cuda.client.remote_session import Connected, RemoteSession
 from napari_cuda.edge_on import survive_edge_on
+from napari_cuda.grid_cells import find_cells_at_once
 from napari_cuda.lean_transforms import make_transforms_lean
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.errors import ConnectError
@@ -265,6 +266,7 @@ def connect_window(config: ClientConfig, *, timeout_s: float, client: str, show:
     """Open the window and connect; ConnectError in one line if that fails (the window is gone then)."""
     survive_edge_on()
     make_transforms_lean()
+    find_cells_at_once()
     register_null_visuals(REMOTE_CLASSES.values())
     ask_for_layer_actions()
     ask_for_menu_actions()
