@@ -50,8 +50,9 @@ from napari_cuda.server.render.egl import EglContext
 from napari_cuda.server.render.inbox import LOOK_S, Idle
 from napari_cuda.server.render.layer_commands import LayerCommands
 from napari_cuda.server.render.layer_data import LayerDataAccess
-from napari_cuda.server.render.loop import RenderLoop, SurfaceHost
+from napari_cuda.server.render.loop import RenderLoop
 from napari_cuda.server.render.napari_adapter import HeadlessCanvas
+from napari_cuda.server.render.outlets import SurfaceHost
 from napari_cuda.server.render.plugin_commands import register_plugin_commands
 from napari_cuda.server.render.progress import ProgressBars
 from napari_cuda.server.render.scene_bridge import SceneBridge

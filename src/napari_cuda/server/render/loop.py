@@ -11,9 +11,9 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from napari.layers import Layer
 
@@ -23,7 +23,9 @@ from napari_cuda.protocol.errors import CommandError
 from napari_cuda.server.frames import RenderedFrame
 from napari_cuda.server.metrics import ServerMetrics
 from napari_cuda.server.render.inbox import LOOK_S, Idle, Inbox, ViewerIntent, coalesce
+from napari_cuda.server.render.intents import Intents
 from napari_cuda.server.render.loading import LoadingNotice
+from napari_cuda.server.render.outlets import FrameSink, StateSink, SurfaceHost
 from napari_cuda.server.render.pacing import FramePacing, Next
 from napari_cuda.server.render.stage import Stage
 from napari_cuda.server.scene.authority import SceneAuthority
@@ -38,71 +40,12 @@ LOOK_FOR_LISTENERS_S = 0.1
 """Scripts bind keys and callbacks before they are used by hand; each look goes through all layers."""
 
 
-class StateSink(Protocol):
-    """Where state messages go; called on the render thread, must not block."""
-
-    def broadcast(self, messages: Sequence[m.ServerMessage], then: Mapping[str, m.ServerMessage]) -> None:
-        """Tell every viewer that has had its snapshot, and then some of them one message more."""
-
-    def deliver(self, viewer: str, messages: Sequence[m.ServerMessage]) -> None:
-        """Tell one viewer."""
-
-
-class FrameSink(Protocol):
-    """Where frames go; called on the render thread, must not block."""
-
-    def wants_frame(self) -> bool:
-        """Return True if at least one viewer's window has room."""
-
-    def took_newest(self) -> bool:
-        """Return True if at least one viewer's stream took the newest frame."""
-
-    def wants_overlays(self) -> bool:
-        """Return True if at least one viewer draws no overlays itself."""
-
-    def round_trip_s(self) -> float:
-        """Return how far away the nearest window is; 0 if there is none, or it is not known."""
-
-    def publish(self, frame: RenderedFrame) -> None:
-        """Offer a frame to every viewer's stream; the newest wins."""
-
-
-class SurfaceHost(Protocol):
-    """The widgets that viewers see and use; called on the render thread, `note` from any."""
-
-    def note(self, viewer: str, query: s.SurfaceQuery) -> None:
-        """Take what a viewer says beside its intents."""
-
-    def apply(self, viewer: str, intent: s.SurfaceIntent) -> dict[str, str]:
-        """Do what a viewer's hand did; return why something was not done."""
-
-    def let_go(self, viewer: str) -> None:
-        """A viewer's connection is gone."""
-
-    def forget(self, viewer: str) -> None:
-        """Tell a viewer nothing more."""
-
-    def tell(self) -> None:
-        """Tell the viewers what changed."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Pause:
     """What to do until the next turn: wait so long (None: until something comes), perhaps whatever is asked for."""
 
     seconds: float | None = 0.0
     for_wake: bool = False
-
-
-@dataclass(slots=True)
-class _PendingAck:
-    """What one viewer is told after this turn."""
-
-    intent: int = 0
-    refused: list[m.Refusal] = field(default_factory=list)
-
-    def at(self, revision: int) -> m.Ack:
-        return m.Ack(self.intent, revision, self.refused)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +80,6 @@ class RenderLoop:
         self._pacing = FramePacing(frame_rate)
         self._inbox = Inbox()
         self._newest: RenderedFrame | None = None
-        self._applied: dict[str, int] = {}
-        self._acks: dict[str, _PendingAck] = {}
-        """What the viewers are still to be told; outlives a turn that fails."""
         self._settled = _Settled()
         self._loading = LoadingNotice()
         stage.commands.jobs.cancel_other = self._give_up_loading
@@ -156,8 +96,7 @@ class RenderLoop:
         """Of the inbox, and not run yet. Bound: as the inbox's."""
         self._lets_in = True
         """Whether a turn may come within what runs now: it may have begun an event loop of Qt's."""
-        self._begun: tuple[str, int] | None = None
-        """The viewer and number of the intent that is being done."""
+        self._intents = Intents(lambda: self._stage, self._let_in, self._interrupted)
         self.surfaces: SurfaceHost | None = None
         self.on_greet: Callable[[str], Sequence[m.ServerMessage]] = lambda viewer: ()
         """What a viewer is told besides the scene when it comes, or comes back."""
@@ -245,7 +184,7 @@ class RenderLoop:
         if not self._lets_in:
             return LOOK_S
         # The answer to what opened a dialog does not come when that is closed.
-        self._ack_begun()
+        self._intents.has_begun()
         pause = self._whole_turn()
         return LOOK_S if pause.seconds is None else min(pause.seconds, LOOK_S)
 
@@ -279,7 +218,7 @@ class RenderLoop:
     def turn_to(self, stage: Stage) -> None:
         """Show another viewer from now on: to the clients it is a change of the scene, in the canvas that they have."""
         before = self._stage
-        for client in self._applied:
+        for client in self._intents.applied:
             before.let_go(client)
         stage.canvas.resize(*before.canvas.size_px)
         self._take(stage)
@@ -295,10 +234,9 @@ class RenderLoop:
 
     def _take(self, stage: Stage) -> None:
         self._stage = stage
-        self._canvas, self._bridge, self._commands = stage.canvas, stage.bridge, stage.commands
+        self._canvas, self._bridge = stage.canvas, stage.bridge
         self._drawing, self._margin = stage.drawing, stage.margin
-        self._cursors, self._input = stage.cursors, stage.input
-        self._histograms = stage.histograms
+        self._cursors, self._histograms = stage.cursors, stage.histograms
 
     def layer(self, layer_id: str) -> Layer:
         """Return a layer of the viewer that is shown; PropertyError if it has none of that id (any more)."""
@@ -315,7 +253,7 @@ class RenderLoop:
 
     def applied(self, viewer: str) -> int:
         """Return the number of a viewer's newest intent that is carried out."""
-        return self._applied.get(viewer, 0)
+        return self._intents.applied.get(viewer, 0)
 
     def tell(self, viewer: str, message: m.ServerMessage) -> None:
         """Send a viewer a message, after what changed until now."""
@@ -383,7 +321,7 @@ class RenderLoop:
         )
 
     def _run_inbox(self) -> bool:
-        """Run what waits; True if there were intents. Each viewer's ack is for the newest, and all refusals."""
+        """Run what waits; True if there were intents."""
         asked = False
         # What one of them begins, a dialog with a loop of its own, the others are not to wait for.
         self._taken.extend(coalesce(self._inbox.take()))
@@ -397,51 +335,11 @@ class RenderLoop:
                 except Exception as error:  # noqa: BLE001 -- one command must not lose the acks of the others
                     self._report(error)
                 continue
-            self._run_intent(entry.viewer, entry.intent)
             asked = True
+            self._metrics.count("intents_applied")
+            if untold := self._intents.run(entry.viewer, entry.intent, self.surfaces):
+                self._states.deliver(entry.viewer, [m.Notice("warning", reason) for reason in untold])
         return asked
-
-    def _run_intent(self, viewer: str, intent: m.Intent) -> None:
-        self._metrics.count("intents_applied")
-        self._begun = viewer, intent.intent
-        refused = self._let_in(lambda: self._apply(viewer, intent))
-        ack = self._ack_begun()
-        if ack is None:  # a turn within has told that it began
-            self._states.deliver(viewer, [m.Notice("warning", reason) for reason in refused.values()])
-            return
-        target = m.target_of(intent)
-        ack.refused += [m.Refusal(target, name, reason) for name, reason in refused.items()]
-
-    def _ack_begun(self) -> _PendingAck | None:
-        """Have the viewer told that its intent was done, or has begun; None if that was told."""
-        begun, self._begun = self._begun, None
-        if begun is None:
-            return None
-        viewer, number = begun
-        ack = self._acks.setdefault(viewer, _PendingAck())
-        ack.intent = self._applied[viewer] = number
-        return ack
-
-    def _apply(self, viewer: str, intent: m.Intent) -> dict[str, str]:
-        """Apply an intent; a viewer gets its answer whatever a layer or plugin raises."""
-        try:
-            if isinstance(intent, m.Command):
-                return self._commands.run(viewer, intent)
-            if isinstance(intent, m.InputPointer):
-                return self._input.apply(viewer, intent)
-            if isinstance(intent, m.InputKey):
-                return self._stage.keys.apply(viewer, intent)
-            if isinstance(intent, s.SurfaceIntent):
-                return {} if self.surfaces is None else self.surfaces.apply(viewer, intent)
-            return self._bridge.apply(intent)
-        except KeyboardInterrupt as error:
-            self._interrupted(error)
-            return {}
-        except Exception as error:  # a layer or plugin may raise anything; its viewer gets the reason
-            log.exception("an intent failed; the session goes on")
-            reason = f"the server failed: {type(error).__name__}: {error}".splitlines()[0]
-            name = intent.name if isinstance(intent, m.Command) else "intent"
-            return dict.fromkeys(getattr(intent, "values", {}) or (name,), reason)
 
     def _interrupted(self, error: KeyboardInterrupt) -> None:
         if not self.on_interrupt(error):
@@ -454,7 +352,7 @@ class RenderLoop:
 
     def _greet(self, viewer: str, greeting: Sequence[m.ServerMessage], since: int) -> None:
         self._tell_changes()
-        self._applied.setdefault(viewer, 0)
+        self._intents.applied.setdefault(viewer, 0)
         self._tell_thumbnails()
         resumed = self._authority.since(since)
         scene = resumed or self._authority.snapshot()
@@ -465,10 +363,10 @@ class RenderLoop:
     def _tell_changes(self) -> None:
         """Tell the viewers what changed, and then the senders that their intents are done: one hand-over."""
         deltas = self._authority.commit(self._bridge.observe())
-        if deltas or self._acks:
-            revision = self._authority.revision
-            self._states.broadcast(deltas, {viewer: ack.at(revision) for viewer, ack in self._acks.items()})
-            self._acks = {}
+        acks = self._intents.acks(self._authority.revision)
+        if deltas or acks:
+            self._states.broadcast(deltas, acks)
+            self._intents.told()
 
     def _tell_wanted(self) -> None:
         """Tell the viewers what the user's code listens to, if that is something else; napari has no event for it."""
@@ -482,7 +380,7 @@ class RenderLoop:
             self._states.broadcast([wanted], {})
 
     def _answer_cursors(self) -> None:
-        for viewer, answer in self._cursors.answer(self._applied):
+        for viewer, answer in self._cursors.answer(self._intents.applied):
             self._states.deliver(viewer, [answer])
 
     def _tell_thumbnails(self) -> None:
@@ -493,7 +391,7 @@ class RenderLoop:
 
     def _settle(self) -> None:
         """All data of the present revision is on the canvas: frames may claim it from now on."""
-        settled = _Settled(self._authority.revision, dict(self._applied))
+        settled = _Settled(self._authority.revision, dict(self._intents.applied))
         if settled == self._settled:
             return
         self._settled = settled
@@ -561,5 +459,5 @@ class RenderLoop:
 
     def _forget(self, viewer: str) -> None:
         self._part(viewer, lambda: True)
-        self._applied.pop(viewer, None)
+        self._intents.applied.pop(viewer, None)
         self._histograms.forget(viewer)
