@@ -74,6 +74,7 @@ def blur(picture: ImageData, times: int = 3) -> ImageData:
     return picture / times
 
 viewer.window.add_dock_widget(blur, name="blur", area="left")
+viewer.bind_key("x", lambda viewer: viewer.window.add_dock_widget(QLabel("more"), name="extra", area="bottom"))
 napari.run()
 """
 )
@@ -289,6 +290,19 @@ def test_who_only_looks_sees_them_at_his_own_density_and_one_update_at_a_time(ha
         assert later.revision > update.revision + 1
     wait_for(hands.viewer, lambda: hands.view("box").image.width() == update.size[0] // 2)
     assert hands.same_as_there("box")
+
+
+def test_docks_come_later_and_go_by_the_cross_in_their_title(hands: Hands) -> None:
+    for _ in range(2):
+        hands.press_key("x")
+        view = hands.view("extra")
+        dock: Any = view.parent()
+        assert qt(hands.viewer).window().dockWidgetArea(dock) == Qt.DockWidgetArea.BottomDockWidgetArea
+        assert "extra" in hands.dump()
+        dock.title.close_button.click()
+        wait_for(hands.viewer, lambda gone=view: gone.gone)
+        assert "extra" not in hands.dump()
+    assert "box" in hands.dump()
 
 
 ASKS = """
