@@ -32,15 +32,16 @@ def dump(viewer=None):
         if not window.isVisible():
             continue
         content = window.widget() if isinstance(window, QDockWidget) else window
+        area = QRect(content.mapTo(window, QPoint()), content.size())
         places = {}
-        for child in content.findChildren(QWidget):
-            corner = child.mapTo(content, QPoint())
+        for child in [content, *content.findChildren(QWidget)]:
+            corner = child.mapTo(window, QPoint()) - area.topLeft()
             name = child.objectName()
             text = child.text() if hasattr(child, "text") and callable(child.text) else ""
             if child.isVisible():
                 places[name] = places[str(text)] = [corner.x(), corner.y(), child.width(), child.height()]
         picture = FOLDER / f"window{index}.png"
-        window.grab(QRect(content.mapTo(window, QPoint()), content.size())).save(str(picture))
+        window.grab(area).save(str(picture))
         windows[window.windowTitle()] = {"places": places, "picture": str(picture)}
     (FOLDER / "dump.new").write_text(json.dumps(windows))
     (FOLDER / "dump.new").rename(FOLDER / "dump.json")
@@ -93,9 +94,14 @@ class Hands:
         windows: dict[str, Any] = json.loads(file.read_text())
         return windows
 
+    def rectangle(self, title: str, widget: str) -> list[int]:
+        """Return where a widget is in a window: x, y, width, height."""
+        found: list[int] = self.dump()[title]["places"][widget]
+        return found
+
     def place(self, title: str, widget: str) -> QPoint:
         """Return the middle of a widget of a window."""
-        x, y, width, height = self.dump()[title]["places"][widget]
+        x, y, width, height = self.rectangle(title, widget)
         return QPoint(x + width // 2, y + height // 2)
 
     def settle(self) -> None:

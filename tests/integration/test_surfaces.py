@@ -74,6 +74,14 @@ def blur(picture: ImageData, times: int = 3) -> ImageData:
     return picture / times
 
 viewer.window.add_dock_widget(blur, name="blur", area="left")
+
+def more():
+    button = QPushButton("more")
+    button.setFixedHeight(30)
+    button.clicked.connect(lambda: setattr(image, "name", "more"))
+    return button
+
+viewer.bind_key("x", lambda viewer: viewer.window.add_dock_widget(more(), name="extra", area="bottom"))
 napari.run()
 """
 )
@@ -291,13 +299,28 @@ def test_who_only_looks_sees_them_at_his_own_density_and_one_update_at_a_time(ha
     assert hands.same_as_there("box")
 
 
+def test_docks_come_later_and_go_by_the_cross_in_their_title(hands: Hands) -> None:
+    for _ in range(2):
+        hands.press_key("x")
+        view = hands.view("extra")
+        dock: Any = view.parent()
+        assert qt(hands.viewer).window().dockWidgetArea(dock) == Qt.DockWidgetArea.BottomDockWidgetArea
+        wait_for(hands.viewer, lambda view=view: view.about.size == (view.width(), view.height()))
+        assert view.height() == 30 and view.width() > 200
+        hands.click("extra", "more")
+        wait_for(hands.viewer, lambda: hands.viewer.layers[0].name == "more")
+        hands.viewer.layers[0].name = "image"
+        dock.title.close_button.click()
+        wait_for(hands.viewer, lambda gone=view: gone.gone)
+        assert "extra" not in hands.dump()
+    assert "box" in hands.dump()
+
+
 ASKS = """
 import napari
 from qtpy.QtCore import QTimer
-from qtpy.QtOpenGLWidgets import QOpenGLWidget
 from qtpy.QtWidgets import QMessageBox
 viewer = napari.Viewer()
-viewer.window.add_dock_widget(QOpenGLWidget(), name="canvas")
 answers = []
 QTimer.singleShot(0, lambda: answers.append(QMessageBox.question(None, "sure", "Really?")))
 try:
@@ -308,19 +331,33 @@ finally:
 
 
 @pytest.mark.slow
-def test_no_opengl_says_so_and_a_dialog_that_nobody_answers_ends_with_the_script(tmp_path: Path) -> None:
+def test_a_dialog_that_nobody_answers_does_not_keep_the_script_from_ending(tmp_path: Path) -> None:
     (tmp_path / "asks.py").write_text(ASKS)
     with run_script(tmp_path / "asks.py") as server:
         with connected_window(server) as viewer:
-            hands = Hands(viewer, tmp_path)
-            assert hands.view("sure").about.kind == "dialog"
-            image = hands.view("canvas").image
-            row = range(image.width())
-            colours = {image.pixelColor(x, y).name() for x in row for y in range(image.height())}
-            assert {"#000000", "#ffffff"} <= colours, "a line in white on black"
+            assert Hands(viewer, tmp_path).view("sure").about.kind == "dialog"
             server._process.terminate()
             assert server._process.wait(60) == 0
             assert "answer: No" in server.log()
+
+
+CANVAS = """
+import napari
+from qtpy.QtOpenGLWidgets import QOpenGLWidget
+viewer = napari.Viewer()
+viewer.window.add_dock_widget(QOpenGLWidget(), name="canvas")
+napari.run()
+"""
+
+
+@pytest.mark.slow
+def test_a_widget_that_draws_with_opengl_says_that_it_cannot(tmp_path: Path) -> None:
+    (tmp_path / "canvas.py").write_text(CANVAS)
+    with run_script(tmp_path / "canvas.py") as server, connected_window(server) as viewer:
+        image = Hands(viewer, tmp_path).view("canvas").image
+        row = range(image.width())
+        colours = {image.pixelColor(x, y).name() for x in row for y in range(image.height())}
+        assert {"#000000", "#ffffff"} <= colours, "a line in white on black"
 
 
 def test_the_theme_is_that_of_the_window(hands: Hands) -> None:

@@ -84,6 +84,8 @@ class SurfaceView(QWidget):
         """Take over what the server says of the surface."""
         self._about = about
         self.setMinimumSize(*about.smallest)
+        if about.kind == "dock":
+            self.setMaximumSize(*about.largest)
         self.updateGeometry()
 
     def show_update(self, update: s.SurfaceUpdate) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
-from qtpy.QtCore import QEvent, QObject, QPoint, Qt
+from qtpy.QtCore import QEvent, QObject, QPoint, QRect, QSize, Qt
 from qtpy.QtGui import QGuiApplication
-from qtpy.QtWidgets import QApplication, QDockWidget, QMainWindow, QWidget
+from qtpy.QtWidgets import QApplication, QDockWidget, QMainWindow, QWidget, QWidgetItem
 
 from napari_cuda.protocol import surface_messages as s
 from napari_cuda.server.render.surface_picture import SurfacePicture
@@ -45,11 +45,26 @@ class ShownWindow:
     surface: str
     window: QWidget
     content: QWidget
-    """What is shown of it: of a dock not its title."""
+    """Of a dock the widget in it."""
     kind: s.SurfaceKind
     picture: SurfacePicture = field(default_factory=SurfacePicture)
     stale: bool = True
     """Whether it was painted since it was grabbed."""
+
+    @property
+    def area(self) -> QRect:
+        """What is shown of the window: of a dock the widget in it."""
+        return QRect(self.content.mapTo(self.window, QPoint()), self.content.size())
+
+    @property
+    def corner(self) -> QPoint:
+        """Where that begins on the screen."""
+        return self.window.mapToGlobal(self.area.topLeft())
+
+    def give_room(self, size: QSize) -> None:
+        """Have that be of this size, or as near to it as it can."""
+        around = self.window.size() - self.area.size()
+        self.window.resize((size + around).expandedTo(QSize(1, 1)))
 
 
 class QtWindows(QObject):
@@ -134,19 +149,21 @@ class QtWindows(QObject):
         parent = self._parent(widget)
         corner = QPoint()
         if parent is not None:
-            corner = content.mapToGlobal(QPoint()) - parent.content.mapToGlobal(QPoint())
-        smallest = content.minimumSize()
+            corner = shown.corner - parent.corner
+        size, smallest, largest = shown.area.size(), content.minimumSize(), content.maximumSize()
         if shown.kind == "dock":
-            smallest = smallest.expandedTo(content.minimumSizeHint())
+            # What a layout makes of the widget's own wishes: the layout of the dock at the client is to do the same.
+            item = QWidgetItem(content)
+            smallest, largest = item.minimumSize(), item.maximumSize()
         about = s.Surface(
             shown.surface,
             shown.kind,
-            _lengths(content.width(), content.height()),
+            _lengths(size.width(), size.height()),
             widget.windowTitle(),
             "" if parent is None else parent.surface,
             (corner.x(), corner.y()),
             _lengths(smallest.width(), smallest.height()),
-            _lengths(content.maximumWidth(), content.maximumHeight()),
+            _lengths(largest.width(), largest.height()),
             modal=widget.isModal(),
         )
         if not isinstance(widget, QDockWidget) or self.host is None:
@@ -204,7 +221,7 @@ class QtWindows(QObject):
             self._docks += 1
             dock.move(screens[self._docks % len(screens)].geometry().topLeft() + DOCKS_AT)
             if content is not None:
-                give_room(dock, content, content.sizeHint().width(), content.sizeHint().height())
+                ShownWindow("", dock, content, "dock").give_room(content.sizeHint())
 
     def _kind(self, widget: QWidget) -> s.SurfaceKind | None:
         """Return what a window is to the viewers; None if it is nothing to them."""
@@ -225,12 +242,6 @@ class QtWindows(QObject):
             if widget.inherits("QOpenGLWidget") and widget not in self.canvases:
                 self.canvases.add(widget)
                 self._complain("A widget of the script or a plugin draws with OpenGL: that is not shown at the client")
-
-
-def give_room(window: QWidget, content: QWidget, width: int, height: int) -> None:
-    """Have the content of a window be of this size, or as near to it as it can."""
-    around = window.size() - content.size()
-    window.resize(max(1, width + around.width()), max(1, height + around.height()))
 
 
 def _lengths(width: int, height: int) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from qtpy.QtCore import QPoint, QRect, Qt
-from qtpy.QtGui import QColor, QImage, QPainter, QRegion
+from qtpy.QtGui import QColor, QFont, QImage, QPainter, QRegion
 from qtpy.QtWidgets import QWidget
 
 from napari_cuda.server.render.surface_picture import Words
@@ -16,28 +16,26 @@ from napari_cuda.server.render.surface_picture import Words
 NO_CANVAS = "Not shown here: this widget draws with OpenGL, which a server has for the canvas of the viewer only."
 
 
-def grab(window: QWidget, content: QWidget, ratio: float, canvases: Iterable[QWidget]) -> Words:
-    """Return what `content`, which is in `window`, looks like, in so many pixels to one of Qt's.
+def grab(window: QWidget, area: QRect, ratio: float, canvases: Iterable[QWidget]) -> Words:
+    """Return what an area of a window looks like, in so many pixels to one of Qt's.
 
     In the place of `canvases` that are in it, which have no picture, is a line that says so.
     """
-    image = QImage(math.ceil(content.width() * ratio), math.ceil(content.height() * ratio), QImage.Format.Format_RGB32)
+    image = QImage(math.ceil(area.width() * ratio), math.ceil(area.height() * ratio), QImage.Format.Format_RGB32)
     image.setDevicePixelRatio(ratio)
     image.fill(window.palette().window().color())
-    place = QRect(content.mapTo(window, QPoint()), content.size())
-    window.render(image, QPoint(), QRegion(place))
+    window.render(image, QPoint(), QRegion(area))
     for canvas in canvases:
-        if content.isAncestorOf(canvas) and canvas.isVisibleTo(content):
-            _cover(image, content, canvas)
+        if window.isAncestorOf(canvas) and canvas.isVisibleTo(window):
+            _cover(image, QRect(canvas.mapTo(window, QPoint()) - area.topLeft(), canvas.size()), canvas.font())
     return _words(image)
 
 
-def _cover(image: QImage, content: QWidget, canvas: QWidget) -> None:
-    place = QRect(canvas.mapTo(content, QPoint()), canvas.size())
+def _cover(image: QImage, place: QRect, font: QFont) -> None:
     painter = QPainter(image)
     painter.fillRect(place, QColor("black"))
     painter.setPen(QColor("white"))
-    painter.setFont(content.font())
+    painter.setFont(font)
     painter.drawText(place, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, NO_CANVAS)
     painter.end()
 

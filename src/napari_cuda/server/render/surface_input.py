@@ -52,12 +52,12 @@ class SurfaceInput:
             setattr(application, "mouseButtons", staticmethod(lambda: self._buttons))  # noqa: B010 -- no assignment to a method
         setattr(QCursor, "pos", staticmethod(lambda *_screen: QPoint(self.place)))  # noqa: B010
 
-    def pointer(self, window: QWidget, content: QWidget, event: s.SurfacePointer) -> None:
-        """Do what the pointer did on `content`, which is in `window`."""
+    def pointer(self, window: QWidget, corner: QPoint, event: s.SurfacePointer) -> None:
+        """Do what the pointer did on what begins at `corner` of the screen, in `window`."""
         handle = window.windowHandle()
         if handle is None or _is_blocked(window):
             return
-        self.place = content.mapToGlobal(QPoint(*event.position))
+        self.place = corner + QPoint(*event.position)
         self._modifiers = _modifiers(event.modifiers)
         if event.action == "leave":
             QApplication.sendEvent(handle, QEvent(QEvent.Type.Leave))

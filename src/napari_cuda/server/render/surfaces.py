@@ -8,14 +8,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from msgspec.structs import replace
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QApplication
 
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol import surface_messages as s
 from napari_cuda.server.render.napari_adapter import application
-from napari_cuda.server.render.qt_windows import QtWindows, ShownWindow, give_room
+from napari_cuda.server.render.qt_windows import QtWindows, ShownWindow
 from napari_cuda.server.render.surface_feed import SurfaceFeed
 from napari_cuda.server.render.surface_grab import grab
 from napari_cuda.server.render.surface_input import SurfaceInput
@@ -99,7 +99,7 @@ class Surfaces:
             case s.SurfaceFocus():
                 self._input.focus(found.window)
             case s.SurfaceResize():
-                give_room(found.window, found.content, *intent.size)
+                found.give_room(QSize(*intent.size))
             case s.SurfaceClose():
                 # napari's docks are closed for good by the cross; all else is as by the window's own.
                 getattr(found.window, "destroyOnClose", found.window.close)()
@@ -126,7 +126,7 @@ class Surfaces:
         if event.action != "leave":
             self._hand = viewer
         self._held = event if event.buttons else None
-        self._input.pointer(found.window, found.content, event)
+        self._input.pointer(found.window, found.corner, event)
 
     def _let_go_of_keyboard(self) -> None:
         """Have no widget have the keyboard: what was typed into a field counts then."""
@@ -146,10 +146,11 @@ class Surfaces:
         windows.look()
         finest = max(watcher.pixel_ratio for watcher in self._watchers.values())
         for shown in windows:
-            ratio = min(finest, s.LARGEST_PX / max(shown.content.width(), shown.content.height()))
+            area = shown.area
+            ratio = min(finest, s.LARGEST_PX / max(area.width(), area.height(), 1))
             if shown.stale or shown.picture.pixel_ratio != ratio:
                 shown.stale = False
-                news = shown.picture.show(grab(shown.window, shown.content, ratio, windows.canvases), ratio)
+                news = shown.picture.show(grab(shown.window, area, ratio, windows.canvases), ratio)
                 for watcher in self._watchers.values():
                     watcher.feed.damaged(shown.surface, news)
         surfaces = [windows.describe(shown) for shown in windows]
