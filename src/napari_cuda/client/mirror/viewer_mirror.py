@@ -375,9 +375,17 @@ class ViewerMirror:
     def _on_dims_moved(self, _event: Any = None) -> None:
         self._dims_moving = False
 
-    def _on_camera(self, _event: Any = None) -> None:
-        if not self._dims_moving:
+    def _on_camera(self, event: Any) -> None:
+        if not self._dims_moving and not (event.type == "center" and self._is_flattened()):
             self._note(Scope.CAMERA, self._viewer.scene.camera)
+
+    def _is_flattened(self) -> bool:
+        """Return whether the camera's centre differs in depth only, which napari drops when it draws two dimensions.
+
+        The server's napari does the same.
+        """
+        known = self._control.known(Scope.CAMERA).get("center", ())
+        return self._viewer.dims.ndisplay == 2 and list(known[-2:]) == list(self._viewer.scene.camera.center[-2:])
 
     def _on_view(self, name: str) -> None:
         if self._applying or (self._own_canvas and name in OWN_CANVAS):

@@ -154,3 +154,15 @@ def test_who_may_only_look_sends_nothing_and_is_told_once(desk: Desk) -> None:
     assert [type(intent) for intent in desk.sent] == [m.Command], "looking needs that"
     desk.mirror.handle(m.ViewUpdate(3, {"size": [400, 800]}))
     assert desk.viewer.scene.camera.zoom == 1.0
+
+
+def test_a_depth_that_napari_drops_in_two_dimensions_is_no_wish_of_the_user(desk: Desk) -> None:
+    desk.mirror.handle(m.CameraUpdate(2, {"center": [4.5, 1.0, 2.0]}))
+    desk.turn()
+    before = len(desk.sent)
+    desk.viewer.scene.camera.center = (0, 1, 2)  # as napari's camera does at a draw
+    desk.turn()
+    assert desk.sent[before:] == []
+    desk.viewer.scene.camera.center = (0, 1, 3)
+    desk.turn()
+    assert [intent.values["center"] for intent in desk.sent[before:]] == [[0.0, 1.0, 3.0]]
