@@ -43,8 +43,12 @@ HANDING_ON = frozenset({"napari.utils._magicgui", "napari.types"})
 """Modules of these that give it to a user's function."""
 
 
-def asked_by_napari(caller: FrameType | None) -> bool:
-    """Return whether the code that runs in a frame is napari's own, or ours."""
+def asked_by_napari(here: FrameType | None) -> bool:
+    """Return whether what called the function that runs in a frame is napari's own code, or ours.
+
+    That function must not keep its frame in a variable: the cycle would keep all that its callers have.
+    """
+    caller = here.f_back if here is not None else None
     module = str(caller.f_globals.get("__name__", "")) if caller is not None else ""
     return module.partition(".")[0] in INNER and module not in HANDING_ON
 
@@ -65,8 +69,7 @@ class DataElsewhere:
     def refresh(self, *args: Any, **options: Any) -> None:
         """Show what was written to `data`; for napari, what it has here."""
         super().refresh(*args, **options)  # type: ignore[misc]
-        frame = inspect.currentframe()
-        if not asked_by_napari(frame.f_back if frame is not None else None):
+        if not asked_by_napari(inspect.currentframe()):
             self.command("layer.refresh")
 
     def command(self, name: str) -> None:
@@ -124,8 +127,7 @@ def _reading(base: property) -> Callable[[Any], Any]:
     def fget(self: Any) -> Any:
         """The layer's data: RemoteArrays, which read from the server what is indexed of them."""
         stub = base.__get__(self)
-        frame = inspect.currentframe()
-        inner = self._quiet or asked_by_napari(frame.f_back if frame is not None else None)
+        inner = self._quiet or asked_by_napari(inspect.currentframe())
         return stub if inner else self.data_there(stub)
 
     return fget
@@ -133,9 +135,7 @@ def _reading(base: property) -> Callable[[Any], Any]:
 
 def _guarded(base: property, name: str) -> property:
     def fset(self: DataElsewhere, value: Any) -> None:
-        frame = inspect.currentframe()
-        inner = asked_by_napari(frame.f_back if frame is not None else None)
-        if name == "data" and self._quiet == 0 and not inner:
+        if name == "data" and self._quiet == 0 and not asked_by_napari(inspect.currentframe()):
             self.give_data(base.__get__(self), value)
             return
         if not (name == "selected_data" and len(value) == 0):  # nothing is what is selected here

@@ -159,10 +159,13 @@ class QtHost:
         events.processEvents(QEventLoop.ProcessEventsFlag.AllEvents)
         tick = QTimer()
         tick.start(10)
-        while not done():
-            if time.monotonic() >= until_s:
-                return False
-            events.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents)
+        try:
+            while not done():
+                if time.monotonic() >= until_s:
+                    return False
+                events.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents)
+        finally:
+            tick.stop()  # whoever keeps this frame, a traceback say, would keep the window busy
         return True
 
     def close(self) -> None:

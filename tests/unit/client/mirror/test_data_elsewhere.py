@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
+import weakref
 from typing import Any
 
 import numpy as np
@@ -87,3 +89,27 @@ def test_every_method_of_napari_s_layers_is_known(kind: str) -> None:
     unknown = methods - HARMLESS - set(METHODS.get(kind, ()))
     assert not unknown, f"{unknown} of {kind}: does it read or change the data?"
     assert issubclass(type(remote(kind)), RemoteLayer)
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_looking_at_who_asks_keeps_nothing_of_theirs(kind: str) -> None:
+    """A frame in one of its own variables would keep all callers' variables until Python looks for cycles."""
+
+    class Held:
+        pass
+
+    layer = remote(kind)
+
+    def reads() -> weakref.ref[Held]:
+        held = Held()
+        layer.data  # noqa: B018
+        layer.refresh()
+        with pytest.raises(DataError):
+            layer.data = np.ones((2, 2))
+        return weakref.ref(held)
+
+    gc.disable()
+    try:
+        assert reads()() is None
+    finally:
+        gc.enable()
