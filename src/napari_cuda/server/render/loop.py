@@ -1,6 +1,6 @@
 """RenderLoop: the one thread that touches the model, the canvas and GL.
 
-Everything reaches it through `post`; everything leaves through the two sinks. A turn of the
+Everything reaches it through `post`; everything leaves through the sinks of `outlets.py`. A turn of the
 loop is: take commands, apply them, let napari work (slices, Qt events), tell the viewers
 what changed, draw if needed.
 """
