@@ -25,6 +25,7 @@ from npe2 import PluginManager
 
 from napari_cuda.edge_on import survive_edge_on
 from napari_cuda.grid_cells import find_cells_at_once
+from napari_cuda.lean_events import make_events_lean
 from napari_cuda.lean_transforms import make_transforms_lean
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.errors import CommandError, StartupError
@@ -90,6 +91,7 @@ def initialise_napari() -> None:
     settings.application.brush_size_on_mouse_move_modifiers = BrushSizeOnMouseModifiers.DISABLED
     survive_edge_on()
     make_transforms_lean()
+    make_events_lean()
     find_cells_at_once()
     _initialize_plugins()
     dask = settings.application.dask
