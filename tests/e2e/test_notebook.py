@@ -154,6 +154,12 @@ def test_pages_say_that_a_cell_is_at_work_and_go_on_after_it(browser: Browser, j
     view.rest()
     assert set(view.page.evaluate("() => window.phases")) <= {"streaming"}, "the connection was lost"
     agreed(lab, view)
+
+    # The page's button ends a cell as the notebook's does, and all goes on.
+    lab.run(4, wait=False)
+    view.page.locator(".nc-interrupt").click()
+    lab.cell(4).locator(".jp-OutputArea-output", has_text="KeyboardInterrupt").first.wait_for()
+    agreed(lab, view)
     view.page.context.close()
 
 
