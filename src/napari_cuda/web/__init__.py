@@ -28,6 +28,12 @@ def viewer_module() -> str:
 
 
 @cache
+def widget_module() -> str:
+    """Return what a notebook's widget is made of: `viewer.js`, and what mounts it in a cell, as one ES module."""
+    return viewer_module() + "\n" + _CHECKED.sub("", _IMPORT.sub("", _text("widget.js")))
+
+
+@cache
 def asset(name: str) -> str:
     """Return the text of `index.html`, `refused.html`, `page.js` or `viewer.css`."""
     return _text(name)

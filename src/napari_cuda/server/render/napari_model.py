@@ -74,6 +74,16 @@ def worker_of(bar: progress) -> Any:
     return next(own, None)
 
 
+def adopt_napari() -> None:
+    """Have a process in which napari was imported before be ours: its settings are kept in our file from now on.
+
+    Owner: render thread; before `initialise_napari`. For kernels, whose user imports what he likes first.
+    """
+    settings = get_settings()
+    if settings.config_path != headless_napari_config():
+        settings.config_path = headless_napari_config()
+
+
 @functools.cache
 def initialise_napari() -> None:
     """Set up napari for this process: settings, plugins, shortcuts. Call before making a viewer.

@@ -362,6 +362,7 @@ export class App {
 
   #resized() {
     const box = this.stage.getBoundingClientRect();
+    if (box.width === 0 || box.height === 0) return; // hidden, in a notebook's folded output: what is drawn stays
     const size = [box.width, box.height].map((side) => Math.min(LARGEST_PX, Math.max(SMALLEST_PX, Math.floor(side))));
     if (size[0] === this.#size[0] && size[1] === this.#size[1]) return;
     this.#size = size;
