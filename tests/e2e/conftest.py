@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Playwright, sync_playwright
 
 import napari_cuda
 from napari_cuda.client.headless import RemoteViewer
@@ -171,20 +171,27 @@ class Watcher:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as playwright:
+        yield playwright
+
+
+@pytest.fixture(scope="module")
+def browser(playwright: Playwright) -> Iterator[Browser]:
     """One Chromium for all tests of a file."""
     if not os.access(CHROMIUM, os.X_OK):
         pytest.fail(f"there is no {CHROMIUM}: scripts/setup test installs it")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=ARGUMENTS)
-        yield browser
-        browser.close()
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=ARGUMENTS)
+    yield browser
+    browser.close()
 
 
 @contextmanager
-def opened_page(browser: Browser, url: str, **options: Any) -> Iterator[View]:
-    """Open a page in a context (cookies) of its own; it has nothing to complain of."""
+def opened_page(browser: Browser, url: str, script: str = "", **options: Any) -> Iterator[View]:
+    """Open a page in a context (cookies) of its own; it has nothing to complain of. `script` runs before the page's."""
     context = browser.new_context(**({"viewport": WINDOW} | options))
+    if script:
+        context.add_init_script(script)
     view = View(context.new_page())
     try:
         yield view.open(url)
@@ -205,6 +212,40 @@ def watching(server: ServerProcess | NetSim) -> Iterator[Watcher]:
     """Connect another client, to look at the server's model."""
     with napari_cuda.connect(server.connect_url, window=False, timeout_s=60) as viewer:
         yield Watcher(viewer)
+
+
+def moving_colors(view: View, watcher: Watcher) -> list[int]:
+    """Hide and show the colour patches; return how far each moving picture was from the exact one in the middles."""
+    watcher.viewer.sync()
+    camera = watcher.viewer.scene.camera
+    height, width = watcher.viewer.canvas.size
+    places = [
+        [
+            round(width / 2 + (64 * column + 31.5 - camera.center[-1]) * camera.zoom),
+            round(height / 2 + (64 * row + 31.5 - camera.center[-2]) * camera.zoom),
+        ]
+        for row in range(4)
+        for column in range(6)
+    ]
+    exact = view.exact()
+    view.canvas.evaluate(
+        """(canvas, places) => {
+            window.seen = [];
+            const context = canvas.getContext('2d');
+            new MutationObserver(() => {
+                if (canvas.dataset.exact !== undefined || window.seen.length > 8) return;
+                window.seen.push(places.map(([x, y]) => [...context.getImageData(x, y, 1, 1).data.slice(0, 3)]));
+            }).observe(canvas, {attributes: true, attributeFilter: ['data-seq']});
+        }""",
+        places,
+    )
+    layer = watcher.viewer.layers["patches"]
+    layer.visible = False
+    watcher.viewer.sync()
+    layer.visible = True
+    view.rest(watcher.viewer.sync())
+    wanted = np.array([exact[y, x, :3] for x, y in places], int)
+    return [np.abs(np.array(colors) - wanted).max() for colors in view.page.evaluate("() => window.seen")]
 
 
 def saved(download_path: Path) -> npt.NDArray[np.uint8]:

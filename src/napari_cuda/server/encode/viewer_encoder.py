@@ -48,6 +48,9 @@ class _Opened:
 class ViewerEncoder:
     """Encodes one viewer's pictures. Each context is an epoch. Owner: the viewer's encoder thread."""
 
+    refines = True
+    """The same picture again is better."""
+
     def __init__(
         self, choice: EncoderChoice, effort: Effort, *, frame_rate: float, bit_rate: int, takes_full_color: bool = False
     ) -> None:

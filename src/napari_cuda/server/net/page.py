@@ -49,8 +49,9 @@ def page_routes() -> list[Route]:
         token = request.query_params.get("token", "")
         return enter(request, token) if token else HTMLResponse(web.asset("index.html"), headers=_HEADERS)
 
-    async def page_json(_request: Request) -> Response:
-        return JSONResponse(facts)
+    async def page_json(request: Request) -> Response:
+        # Where the server listens itself, whatever stands before it: for the tunnel that the page proposes.
+        return JSONResponse(facts | {"port": (request.scope.get("server") or ("", 0))[1]})
 
     def sending(path: str) -> Callable[[Request], Response]:
         def send(_request: Request) -> Response:

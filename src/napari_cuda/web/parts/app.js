@@ -9,7 +9,7 @@ import { el, iconButton, setIcon } from "./dom.js";
 import { OpenDialog } from "./files.js";
 import { watchHands, watchKeys } from "./hands.js";
 import { LayerControls, LayerList } from "./layers.js";
-import { helpSheet, Hud, Notes, whyNoDecoder } from "./panels.js";
+import { helpSheet, Hud, Notes, whyCompatible } from "./panels.js";
 import { Screen } from "./screen.js";
 import { ScriptControls } from "./script.js";
 import { Session } from "./session.js";
@@ -28,8 +28,8 @@ const HEAL_MS = 10000;
 
 export class App {
   control = new ControlState();
-  /** What the controls are made from. @type {{properties: any[], colormaps: Record<string, number[][]>, looks: string[]}} */
-  facts = { properties: [], colormaps: {}, looks: [] };
+  /** What the controls are made from. @type {{properties: any[], colormaps: Record<string, number[][]>, looks: string[], port: number}} */
+  facts = { properties: [], colormaps: {}, looks: [], port: 0 };
   #life = new AbortController();
   signal = this.#life.signal;
   /** @type {PixelStream | null} */ #stream = null;
@@ -90,20 +90,20 @@ export class App {
     }
     const support = await decoderSupport();
     if (this.signal.aborted) return;
-    if (support === null) this.#tellPersistently(whyNoDecoder(window.isSecureContext, location));
-    else {
-      this.#stream = new PixelStream(
-        this.transport,
-        {
-          show: (picture) => this.screen.show(picture),
-          unchanged: (header) => this.screen.unchanged(header),
-          lost: (reason) => {
-            if (this.#phase === "streaming") this.#await(`No new pictures: ${reason} — trying again …`);
-          },
+    const noVideo = () => this.#tellPersistently(whyCompatible(window.isSecureContext, location.hostname, this.facts.port));
+    if (!support.video) noVideo();
+    this.#stream = new PixelStream(
+      this.transport,
+      {
+        show: (picture) => this.screen.show(picture),
+        unchanged: (header) => this.screen.unchanged(header),
+        lost: (reason) => {
+          if (this.#phase === "streaming") this.#await(`No new pictures: ${reason} — trying again …`);
         },
-        support,
-      );
-    }
+        noVideo,
+      },
+      support,
+    );
     this.session.open();
   }
 

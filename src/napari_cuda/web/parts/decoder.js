@@ -1,5 +1,5 @@
 // @ts-check
-/** H.264 through WebCodecs: hardware first, software when that fails. */
+/** Pictures of a stream: H.264 through WebCodecs, hardware first, software when that fails; without it JPEG. */
 import { codecOf } from "./packet.js";
 
 const STALLED_MS = 1000;
@@ -7,17 +7,28 @@ const LIKELY = "avc1.64002a";
 const FULL_COLOR = "avc1.f4002a";
 
 /**
- * What this browser decodes here; null if it has no WebCodecs.
- * @returns {Promise<{hardware: boolean, fullColor: boolean} | null>}
+ * What this browser decodes here, and so what is asked for. `video`: H.264, else JPEG.
+ * @typedef {{video: boolean, hardware: boolean, fullColor: boolean}} Support
  */
+/**
+ * What both decoders do: one access unit in, one picture out.
+ * @typedef {object} Decoder
+ * @property {string} name in words, for the figures
+ * @property {(unit: Uint8Array<ArrayBuffer>, keyframe: boolean, id: number, now: number) => void} decode `id` comes back with the picture; ms
+ * @property {(now: number) => void} tick time passed
+ * @property {() => void} reset forget what is under way
+ */
+
+/** @returns {Promise<Support>} */
 export async function decoderSupport() {
-  if (typeof VideoDecoder === "undefined" || typeof EncodedVideoChunk === "undefined") return null;
+  const none = { video: false, hardware: false, fullColor: false };
+  if (typeof VideoDecoder === "undefined" || typeof EncodedVideoChunk === "undefined") return none;
   const [hardware, software, fullColor] = await Promise.all([
     supported(LIKELY, "prefer-hardware"),
     supported(LIKELY, "no-preference"),
     supported(FULL_COLOR, "prefer-software"),
   ]);
-  return hardware || software ? { hardware, fullColor } : null;
+  return hardware || software ? { video: true, hardware, fullColor } : none;
 }
 
 /** @param {string} codec @param {HardwareAcceleration} hardwareAcceleration */
@@ -116,5 +127,39 @@ export class LiveDecoder {
     this.#hardware = false;
     this.reset();
     this.#failed(reason);
+  }
+}
+
+/** JPEG through the browser's own decoder of images. */
+export class JpegDecoder {
+  name = "JPEG";
+  /** Pictures of an earlier stream are not wanted any more. */ #generation = 0;
+  #output;
+  #failed;
+
+  /** @param {(id: number, image: ImageBitmap) => void} output @param {(reason: string) => void} failed */
+  constructor(output, failed) {
+    this.#output = output;
+    this.#failed = failed;
+  }
+
+  /** @param {Uint8Array<ArrayBuffer>} unit @param {boolean} _keyframe @param {number} id */
+  decode(unit, _keyframe, id) {
+    const generation = this.#generation;
+    createImageBitmap(new Blob([unit], { type: "image/jpeg" }), { colorSpaceConversion: "none" }).then(
+      (image) => {
+        if (generation === this.#generation) this.#output(id, image);
+        else image.close();
+      },
+      (error) => {
+        if (generation === this.#generation) this.#failed(String(error));
+      },
+    );
+  }
+
+  tick() {}
+
+  reset() {
+    this.#generation += 1;
   }
 }
