@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Playwright
 
-from e2e.conftest import ARGUMENTS, CHROMIUM, View, Watcher, moving_colors, opened_page, watching
+from e2e.conftest import View, Watcher, launched_chromium, moving_colors, opened_page, watching
 from scene_server import SceneServer
 
 NO_DECODER = "delete globalThis.VideoDecoder; delete globalThis.EncodedVideoChunk;"
@@ -16,7 +16,8 @@ ELSEWHERE = "workstation.test"
 
 
 @pytest.fixture(scope="module")
-def server(serve_scene: Callable[..., SceneServer]) -> SceneServer:
+def server(serve_scene: Callable[..., SceneServer], browser: Browser) -> SceneServer:
+    """One for each browser: its tests change the scene."""
     return serve_scene("patches", size=(480, 360))
 
 
@@ -73,8 +74,7 @@ def test_controls_and_hands_work(view: View, watcher: Watcher) -> None:
 
 
 def test_plain_http_from_another_host_names_the_tunnel(playwright: Playwright, server: SceneServer) -> None:
-    arguments = [*ARGUMENTS, f"--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1"]
-    with playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=arguments) as browser:
+    with launched_chromium(playwright, f"--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1") as browser:
         with (
             opened_page(browser, server.connect_url.replace("127.0.0.1", ELSEWHERE)) as view,
             watching(server) as watcher,
@@ -87,7 +87,7 @@ def test_plain_http_from_another_host_names_the_tunnel(playwright: Playwright, s
 
 
 def test_a_decoder_that_never_works_is_given_up(browser: Browser, server: SceneServer) -> None:
-    broken = "VideoDecoder.prototype.decode = () => { throw new Error('no memory for surfaces'); };"
+    broken = "if (globalThis.VideoDecoder) VideoDecoder.prototype.decode = () => { throw new Error('no surfaces'); };"
     with opened_page(browser, server.connect_url, script=broken) as view, watching(server) as watcher:
         assert view.page.locator(".nc-banner").inner_text().startswith("Compatibility mode, JPEG")
         watcher.fits(view)  # the line took room

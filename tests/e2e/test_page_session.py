@@ -34,7 +34,8 @@ _PARSE = """async ([packets, malformed]) => {
 
 
 @pytest.fixture(scope="module")
-def server(serve_scene: Callable[..., SceneServer]) -> SceneServer:
+def server(serve_scene: Callable[..., SceneServer], browser: Browser) -> SceneServer:
+    """One for each browser: its tests change the scene."""
     return serve_scene("patches", size=(480, 360))
 
 

@@ -15,8 +15,9 @@ from napari_cuda.protocol.errors import PacketError
 MAGIC = b"NC"
 VERSION = 2
 
-Coding = Literal["h264", "jpeg"]
-"""What the access units of a stream are; JPEG for a browser that decodes no video."""
+Coding = Literal["h264", "h264-limited", "jpeg"]
+"""What the access units of a stream are: H.264 in full range; in limited range, for a decoder that takes every
+stream for that; JPEG, for a browser that decodes no video."""
 
 # magic, version, kind, flags, ndisplay, part, seq, epoch, revision, input id, capture time,
 # canvas size, coded size, margin, picture hash, camera: centre (3), zoom, angles (3), perspective.

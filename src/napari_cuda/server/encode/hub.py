@@ -73,7 +73,7 @@ class StreamHub:
         coding: Coding = "h264",
     ) -> ViewerStream:
         """Start the stream of a viewer and return it; an older one gets no more frames until its socket closes it."""
-        encoder = JpegEncoder() if coding == "jpeg" else self._video_encoder(full_color=full_color)
+        encoder = JpegEncoder() if coding == "jpeg" else self._video_encoder(coding, full_color=full_color)
         ceiling = JPEG_BIT_RATE if coding == "jpeg" else self._bit_rate
         stream = ViewerStream(
             viewer,
@@ -123,13 +123,14 @@ class StreamHub:
         for stream in self._all():
             self.close(stream)
 
-    def _video_encoder(self, *, full_color: bool) -> PictureEncoder:
+    def _video_encoder(self, coding: Coding, *, full_color: bool) -> PictureEncoder:
         return ViewerEncoder(
             self._encoders,
             Effort(frame_rate=self._frame_rate, cores=usable_cores()),
             frame_rate=self._frame_rate,
             bit_rate=self._bit_rate,
             takes_full_color=full_color,
+            full_range=coding == "h264",
         )
 
     def _qualities(self) -> list[StreamQuality]:

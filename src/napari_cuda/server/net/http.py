@@ -24,7 +24,7 @@ from napari_cuda.server.net.page import ASSETS, PAGE_PATH, page_routes, refused_
 from napari_cuda.server.net.pixel_socket import PixelSocket, StreamDoor
 from napari_cuda.server.net.state_socket import SessionHost, StateSocket
 
-CODINGS: Mapping[str, Coding] = MappingProxyType({"h264": "h264", "jpeg": "jpeg"})
+CODINGS: Mapping[str, Coding] = MappingProxyType({"h264": "h264", "h264-limited": "h264-limited", "jpeg": "jpeg"})
 """What a viewer may ask for."""
 
 OPEN_PATHS = frozenset({"/healthz", *ASSETS})

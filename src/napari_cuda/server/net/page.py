@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from napari_cuda import web
 from napari_cuda.protocol.commands import COMMANDS
+from napari_cuda.protocol.layer_actions import LAYER_ACTIONS
 from napari_cuda.protocol.properties import TABLE
 from napari_cuda.protocol.wire_schema import schema_of
 from napari_cuda.server import auth
@@ -101,4 +102,10 @@ def page_facts() -> dict[str, Any]:
         for name, colormap in AVAILABLE_COLORMAPS.items()
     }
     looks = sorted(name for name, kind in COMMANDS.items() if kind.only_looks)
-    return {"properties": rows, "colormaps": colormaps, "commands": sorted(COMMANDS), "looks": looks}
+    return {
+        "properties": rows,
+        "colormaps": colormaps,
+        "commands": sorted(COMMANDS),
+        "looks": looks,
+        "actions": LAYER_ACTIONS,
+    }

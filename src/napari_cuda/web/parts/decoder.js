@@ -5,10 +5,16 @@ import { codecOf } from "./packet.js";
 const STALLED_MS = 1000;
 const LIKELY = "avc1.64002a";
 const FULL_COLOR = "avc1.f4002a";
+/** One access unit of 64 x 64 pixels, all of this grey; in full range, which it says. */
+const SAMPLE = "AAABZ0LAINoQmm4CAgKAAAADAIAAAB5HjBlQAAABaM4wjIAAAAFliIQKomKAAJb0nJydddddddddddde";
+const SAMPLE_GREY = 224;
+/** So much too light is what a decoder makes of it that takes it for limited range: 242, less what one rounds. */
+const TOO_LIGHT = 9;
+const SAMPLE_WITHIN_MS = 1000;
 
 /**
- * What this browser decodes here, and so what is asked for. `video`: H.264, else JPEG.
- * @typedef {{video: boolean, hardware: boolean, fullColor: boolean}} Support
+ * What this browser decodes here, and so what is asked for. `video`: H.264, else JPEG; `fullRange`: it sees that a stream is.
+ * @typedef {{video: boolean, hardware: boolean, fullColor: boolean, fullRange: boolean}} Support
  */
 /**
  * What both decoders do: one access unit in, one picture out.
@@ -21,14 +27,15 @@ const FULL_COLOR = "avc1.f4002a";
 
 /** @returns {Promise<Support>} */
 export async function decoderSupport() {
-  const none = { video: false, hardware: false, fullColor: false };
+  const none = { video: false, hardware: false, fullColor: false, fullRange: true };
   if (typeof VideoDecoder === "undefined" || typeof EncodedVideoChunk === "undefined") return none;
-  const [hardware, software, fullColor] = await Promise.all([
+  const [hardware, software, fullColor, fullRange] = await Promise.all([
     supported(LIKELY, "prefer-hardware"),
     supported(LIKELY, "no-preference"),
     supported(FULL_COLOR, "prefer-software"),
+    keepsFullRange(),
   ]);
-  return hardware || software ? { video: true, hardware, fullColor } : none;
+  return hardware || software ? { video: true, hardware, fullColor, fullRange } : none;
 }
 
 /** @param {string} codec @param {HardwareAcceleration} hardwareAcceleration */
@@ -39,6 +46,31 @@ async function supported(codec, hardwareAcceleration) {
   } catch {
     return false;
   }
+}
+
+/** Decode a sample and look: Firefox reads everything as limited range. True if that cannot be found out. */
+async function keepsFullRange() {
+  const context = new OffscreenCanvas(1, 1).getContext("2d");
+  const unit = Uint8Array.from(atob(SAMPLE), (letter) => letter.charCodeAt(0));
+  let grey = SAMPLE_GREY;
+  const decoder = new VideoDecoder({
+    output: (frame) => {
+      context?.drawImage(frame, 0, 0);
+      grey = context?.getImageData(0, 0, 1, 1).data[0] ?? SAMPLE_GREY;
+      frame.close();
+    },
+    error: () => undefined,
+  });
+  try {
+    decoder.configure({ codec: codecOf(unit), optimizeForLatency: true });
+    decoder.decode(new EncodedVideoChunk({ type: "key", timestamp: 0, data: unit }));
+    await Promise.race([decoder.flush(), new Promise((resolve) => setTimeout(resolve, SAMPLE_WITHIN_MS))]);
+  } catch {
+    return true;
+  } finally {
+    if (decoder.state !== "closed") decoder.close();
+  }
+  return grey < SAMPLE_GREY + TOO_LIGHT;
 }
 
 /** One access unit in, one picture out. */

@@ -20,6 +20,8 @@ export const KEYS = [
   ["G", "grid"],
   ["V", "hide or show the active layer"],
   ["Delete", "remove the active layer"],
+  ["Esc", "put the layer's tool away"],
+  ["Ctrl + Z", "undo what a tool did to the labels; with Shift do it again"],
   ["O", "open data"],
   ["S", "save the exact picture"],
   ["F", "full screen"],

@@ -117,8 +117,9 @@ export class PixelStream {
   #open() {
     this.drop();
     if (this.#disposed) return;
-    const { video, fullColor } = this.support;
-    const query = { viewer: this.#viewer, overlays: "1", ...(fullColor ? { color: "full" } : {}), ...(video ? {} : { coding: "jpeg" }) };
+    const { video, fullColor, fullRange } = this.support;
+    const coding = video ? (fullRange ? "h264" : "h264-limited") : "jpeg";
+    const query = { viewer: this.#viewer, overlays: "1", coding, ...(fullColor ? { color: "full" } : {}) };
     /** @type {import("./transport.js").Channel} */
     const channel = this.transport.open("ws/pixels", query, {
       opened: () => {
@@ -257,7 +258,7 @@ export class PixelStream {
   }
 
   #giveUpVideo() {
-    this.support = { video: false, hardware: false, fullColor: false };
+    this.support = { ...this.support, video: false };
     this.#decoder.reset();
     this.#decoder = this.#newDecoder();
     this.host.noVideo();
