@@ -12,7 +12,8 @@ from importlib.resources import files
 
 PARTS = (
     "packet", "gate", "digest", "still", "decoder", "backoff", "transport", "stream", "session", "control", "camera",
-    "dom", "screen", "hands", "editors", "layers", "dims", "cursor", "files", "panels", "script", "app",
+    "dom", "screen", "hands", "editors", "layers", "controls", "dims", "cursor", "files", "panels", "script",
+    "stage", "frame", "app",
 )  # fmt: skip
 """The parts of `viewer.js`, each after those that it imports."""
 
