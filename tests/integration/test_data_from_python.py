@@ -272,7 +272,35 @@ def test_what_is_cancelled_leaves_nothing(
         viewer.add_image(noise, name="cancelled")
     assert [layer.name for layer in viewer.layers] == before
     viewer.sync()
-    assert left_behind(folder) == []
+    wait_until(lambda: left_behind(folder) == [])
+
+
+def test_cancelling_waits_for_no_network(server: SceneServer, folder: Path, network: Network, connect: Connect) -> None:
+    """The way carries nothing any more: whoever gives up is told at once, and the server when it can be."""
+    way = network(server, Link(delay_s=0.005, rate_bit_s=50e6))
+    viewer = connect(way)
+    noise = np.random.default_rng(1).integers(0, 255, (12, 1024, 1024), np.uint8)
+    told: list[str] = []
+
+    def stall_and_cancel(job: Any) -> None:
+        if job.fraction is not None and job.fraction > 0.3 and not told:
+            told.append(job.job)
+            way.become(Link(delay_s=3600))
+            viewer._session.data.cancel(job.job)
+            assert viewer._session.data.board.get(job.job).state == "cancelled"
+
+    viewer._session.data.board.watch(stall_and_cancel)
+    with pytest.raises(DataError, match="cancelled"):
+        viewer.add_image(noise, name="cancelled")
+    way.become(Link(delay_s=0.005))
+    wait_until(lambda: left_behind(folder) == [])
+
+
+def wait_until(done: Any, timeout_s: float = 30.0) -> None:
+    until_s = time.monotonic() + timeout_s
+    while not done():
+        assert time.monotonic() < until_s, "it did not become so in time"
+        time.sleep(0.05)
 
 
 @pytest.mark.slow
