@@ -16,15 +16,17 @@ from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
 from pathlib import PurePath
+from typing import Any
 from urllib.parse import quote
 
+import numpy.typing as npt
 from napari.components import ViewerModel
 from napari.utils import resize_dask_cache
 from npe2 import PluginManager
 from starlette.types import ASGIApp
 
 from napari_cuda.protocol import messages as m
-from napari_cuda.protocol.errors import StartupError
+from napari_cuda.protocol.errors import DataError, StartupError
 from napari_cuda.server.config import ServerConfig
 from napari_cuda.server.data.chunks import Chunks
 from napari_cuda.server.data.dask_scheduler import DaskScheduler
@@ -59,6 +61,7 @@ from napari_cuda.server.render.plugin_commands import register_plugin_commands
 from napari_cuda.server.render.progress import ProgressBars
 from napari_cuda.server.render.scene_bridge import SceneBridge
 from napari_cuda.server.render.stage import Stage
+from napari_cuda.stored_arrays import read_arrays
 from napari_cuda.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -414,10 +417,20 @@ class Server:
             submit=submit,
             ask=loop.ask,
         )
-        data = DataHost(loop.post, loop.applied, LayerDataAccess(loop))
+        data = DataHost(loop.post, loop.applied, LayerDataAccess(loop), self._received)
         return http.build(
             http.HttpHost(self.config, session, hub, loop.show, self.metrics, files, self.interrupts.ask, data)
         )
+
+    def _received(self, path: str) -> list[npt.NDArray[Any]]:
+        """Return the arrays of a file that a client sent, which goes. Any thread."""
+        if self._equipment is None:
+            raise DataError("the server ends")
+        resolved = self._equipment.roots.resolve(path)
+        try:
+            return read_arrays(resolved)
+        finally:
+            self._equipment.files.uploads.release(resolved)
 
 
 def _title(paths: Sequence[str]) -> str:

@@ -286,7 +286,7 @@ def connect_window(config: ClientConfig, *, timeout_s: float, client: str, show:
     viewer.attach(session)
     host.attach(session.loop, session.mirror, session)
     host.surfaces = SurfaceWindows(viewer, session)
-    ask_for_layers_menu(viewer, host.notify)
+    ask_for_layers_menu(viewer)
     host.data_actions = DataActions(
         viewer, session.data, host.notify, in_session=lambda: session.loop.state.phase is not LoopPhase.STOPPED
     )
