@@ -8,7 +8,7 @@ CODE = """
 import napari
 import numpy as np
 from napari.types import ImageData
-from qtpy.QtWidgets import QLabel
+from qtpy.QtWidgets import QMessageBox, QPushButton
 
 def count(viewer: napari.Viewer):
     viewer.add_points([[1.0, 2.0]], name="counted")
@@ -26,10 +26,21 @@ def spin():
 def sample():
     return [(np.eye(4), {"name": "of the sample"})]
 
-class Panel(QLabel):
+def ask(viewer: napari.Viewer):
+    answer = QMessageBox.question(None, "sure", "Really?")
+    viewer.add_points(name=answer.name)
+
+class Panel(QPushButton):
     def __init__(self, viewer: napari.Viewer):
         super().__init__("cells")
+        self.viewer = viewer
         viewer.title = "with a panel"
+        self.clicked.connect(self.add)
+
+    def add(self):
+        if len(self.viewer.layers):
+            raise RuntimeError("there are cells")
+        self.viewer.add_points(name="of the panel")
 """
 
 MANIFEST = """
@@ -38,6 +49,7 @@ display_name: Cells & Co
 contributions:
   commands:
     - {id: cells-plugin.count, title: Count, python_name: "cells_plugin:count"}
+    - {id: cells-plugin.ask, title: Ask, python_name: "cells_plugin:ask"}
     - {id: cells-plugin.fail, title: Fail, python_name: "cells_plugin:fail"}
     - {id: cells-plugin.make, title: Make, python_name: "cells_plugin:make"}
     - {id: cells-plugin.spin, title: Spin, python_name: "cells_plugin:spin"}

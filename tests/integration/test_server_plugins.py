@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from napari.utils.key_bindings import KeymapHandler
 from napari.utils.notifications import notification_manager
+from qtpy.QtCore import Qt
 from qtpy.QtGui import QAction
-from qtpy.QtWidgets import QMenu
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QDockWidget, QMenu
 
 import plugin_package
 from integration.conftest import Connect, connected_window
@@ -20,6 +22,7 @@ from napari_cuda.client.qt.window import StreamedViewer
 from napari_cuda.protocol import messages as m
 from napari_cuda.server_process import ServerProcess
 from served_script import run_script, wait_for
+from surface_scripts import Hands
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -65,7 +68,7 @@ def said_after(window: StreamedViewer, action: QAction, said: int) -> str:
 
 def test_commands_run_on_the_server_with_its_viewer(window: StreamedViewer) -> None:
     cells = below(window.window.plugins_menu, "On the Server", "Cells  Co")
-    assert list(cells) == ["Count", "Fail", "Make", "Spin"], "a window for the panel is there in scripts only"
+    assert list(cells) == ["Panel", "Count", "Ask", "Fail", "Make", "Spin"]
     cells["Count"].trigger()
     assert pump_until(window, lambda: names(window) == ["counted"])
     cells["Make"].trigger()
@@ -73,6 +76,51 @@ def test_commands_run_on_the_server_with_its_viewer(window: StreamedViewer) -> N
     assert window.layers[1].remote_kind == "image"
     said = len(notification_manager.records)
     assert said_after(window, cells["Fail"], said) == "Cells & Co: Fail failed: RuntimeError: no cells in counted"
+    window.layers.clear()
+    window.sync(30)
+
+
+def test_a_widget_opens_in_a_dock_here_and_works_there(window: StreamedViewer, tmp_path: Path) -> None:
+    def entry() -> QAction:
+        return below(window.window.plugins_menu, "On the Server", "Cells  Co")["Panel"]
+
+    hands, title = Hands(window, tmp_path), "Panel (Cells & Co)"
+    assert not entry().isChecked()
+    entry().trigger()
+    view = hands.view(title)
+    dock = view.parent()
+    assert isinstance(dock, QDockWidget)
+    assert pump_until(window, lambda: entry().isChecked())
+    QTest.mouseClick(view, Qt.MouseButton.LeftButton, pos=view.rect().center())
+    assert pump_until(window, lambda: names(window) == ["of the panel"])
+    # What it raises where Qt calls it is said here, and ends nothing.
+    said = len(notification_manager.records)
+    QTest.mouseClick(view, Qt.MouseButton.LeftButton, pos=view.rect().center())
+    assert pump_until(window, lambda: len(notification_manager.records) > said)
+    assert notification_manager.records[said].message == "there are cells"
+    # Its entry shows and hides the dock, as those of the plugins here do; closed by the cross it is made anew.
+    entry().trigger()
+    assert not dock.isVisible() and not entry().isChecked()
+    entry().trigger()
+    assert dock.isVisible()
+    dock.title.close_button.click()
+    assert pump_until(window, lambda: view.gone)
+    entry().trigger()
+    again = hands.view(title)
+    assert again is not view
+    assert pump_until(window, lambda: entry().isChecked())
+    again.parent().title.close_button.click()
+    assert pump_until(window, lambda: again.gone)
+    window.layers.clear()
+    window.sync(30)
+
+
+def test_a_command_that_asks_is_answered_here(window: StreamedViewer, tmp_path: Path) -> None:
+    below(window.window.plugins_menu, "On the Server", "Cells  Co")["Ask"].trigger()
+    dialog = Hands(window, tmp_path).view("sure")
+    assert (window.exact_screenshot()[..., 3] == 255).all(), "the session goes on"
+    QTest.keyClick(dialog, Qt.Key.Key_Escape)
+    assert pump_until(window, lambda: names(window) == ["No"])
     window.layers.clear()
     window.sync(30)
 

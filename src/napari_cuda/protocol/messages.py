@@ -320,6 +320,11 @@ class PluginEntry(msgspec.Struct, frozen=True):
     id: str
     title: str
 
+    @property
+    def dock_title(self) -> str:
+        """What napari calls the dock of a widget."""
+        return f"{self.title} ({self.plugin})"
+
 
 class PluginMenu(Message, frozen=True, tag="plugins.menu"):
     """What the plugins on the server offer. Comes after the scene, and when a plugin was added."""

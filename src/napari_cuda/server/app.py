@@ -56,11 +56,11 @@ from napari_cuda.server.render.layer_commands import LayerCommands
 from napari_cuda.server.render.layer_data import LayerDataAccess
 from napari_cuda.server.render.loop import RenderLoop
 from napari_cuda.server.render.napari_adapter import HeadlessCanvas
-from napari_cuda.server.render.outlets import SurfaceHost
 from napari_cuda.server.render.plugin_commands import register_plugin_commands
 from napari_cuda.server.render.progress import ProgressBars
 from napari_cuda.server.render.scene_bridge import SceneBridge
 from napari_cuda.server.render.stage import Stage
+from napari_cuda.server.render.surfaces import Surfaces
 from napari_cuda.stored_arrays import read_arrays
 from napari_cuda.worker import Worker
 
@@ -93,19 +93,21 @@ class Server:
     def __init__(
         self, config: ServerConfig, viewer: ViewerModel, *, logs: Sequence[str] = ("",), windows: bool = False
     ) -> None:
-        """Serve `viewer`; clients can read what goes to `logs`, loggers by name. `windows`: viewers have one here,
-        for the widgets of plugins.
+        """Serve `viewer`; clients can read what goes to `logs`, loggers by name. `windows`: a viewer has one here when
+        it is asked for it, for the widgets of plugins.
         """
         self.config = config
         self._windows = windows
         self._logs = [logging.getLogger(name) for name in logs]
         self.viewer = viewer
         self.metrics = ServerMetrics()
+        self.surfaces = Surfaces(self.deliver, lambda line: self.notify("warning", line))
         self.interrupts = Interrupts(self.unheard_s, self._tell_soon, plugin_modules)
         self._session = secrets.token_hex(8)
         self._title = viewer.title if viewer.title != "napari" else ""  # what napari calls every viewer
         self._log = LogRing(config.token, config.view_token)
-        self._stop = threading.Event()
+        self.stopping = threading.Event()
+        """Set by `stop`."""
         self._parts = ExitStack()
         self._loop: RenderLoop | None = None
         self._equipment: _Equipment | None = None
@@ -191,7 +193,9 @@ class Server:
                 on_room=self.wake,
             )
             parts.callback(hub.stop)
-            render_loop = self._loop = RenderLoop(stage, viewers, hub, self.metrics, frame_rate=self.config.frame_rate)
+            render_loop = self._loop = RenderLoop(
+                stage, viewers, hub, self.metrics, frame_rate=self.config.frame_rate, surfaces=self.surfaces
+            )
             self._prepare(stage)
             render_loop.on_interrupt = self.interrupts.told
             bars = ProgressBars(lambda update: viewers.broadcast([update], {}))
@@ -293,10 +297,9 @@ class Server:
         if self._viewers is not None:
             self._viewers.deliver(viewer, messages)
 
-    def show_surfaces(self, surfaces: SurfaceHost, idle: Idle) -> None:
-        """Show widgets too. The user's code may run loops of Qt's with them: `idle` is to end their waiting."""
+    def wait_in(self, idle: Idle) -> None:
+        """Wait for work like this from now on: where the user's code runs loops of Qt's, `idle` ends their waiting."""
         if self._loop is not None:
-            self._loop.surfaces = surfaces
             self._loop.wait_in(idle)
 
     def turn_within(self) -> float:
@@ -316,11 +319,11 @@ class Server:
         """Render until `stop`, or `until` is set and the server woken. `idle` is how to wait for work. Blocks."""
         if self._loop is None:
             raise RuntimeError("start the server before running it")
-        self._loop.run(until or self._stop, idle)
+        self._loop.run(until or self.stopping, idle)
 
     def stop(self) -> None:
         """Ask `run` to return."""
-        self._stop.set()
+        self.stopping.set()
         self.wake()
 
     def say_goodbye(self, reason: str) -> None:

@@ -17,8 +17,10 @@ from napari_cuda.protocol.errors import StartupError
 from napari_cuda.server.app import Server
 from napari_cuda.server.busy_watch import BusyWatch
 from napari_cuda.server.config import ServerConfig
+from napari_cuda.server.plugin_host import PluginHost
 from napari_cuda.server.render.napari_model import initialise_napari
 from napari_cuda.server.render.napari_window import stage_windows
+from napari_cuda.server.render.served_viewer import ServedViewer
 from napari_cuda.server.script import run_as_main
 from napari_cuda.server.script_host import ScriptHost
 
@@ -44,21 +46,27 @@ def serve(
     Raises StartupError or DataError in one line.
     """
     initialise_napari()
-    model = viewer if isinstance(viewer, ViewerModel) else ViewerModel()
+    # A model of the caller's own has no window, and so no widgets of plugins.
+    model = viewer if isinstance(viewer, ViewerModel) else ServedViewer()
     if viewer is not None and not isinstance(viewer, ViewerModel):
         viewer(model)
-    server = Server(config, model)
+    server = Server(config, model, windows=isinstance(model, ServedViewer))
     with _signals(server):
         server.start(paths)
+        host = PluginHost(server, server.stopping)
+        with warnings.catch_warnings():  # of what napari's own actions lack without a window
+            warnings.simplefilter("ignore")
+            stage_windows(host)
         watch = BusyWatch("", "a plugin", server.unheard_s, server.tell_busy, server.interrupts.concerns)
         try:
             on_ready(server)
             watch.start()
-            with server.interrupts.telling():
+            with host.telling_errors(), server.interrupts.telling():
                 server.run()
         finally:
             watch.stop()
             server.close()
+            host.close()
 
 
 def run_script(

@@ -22,8 +22,8 @@ from napari_cuda.server.render.napari_model import slice_in_background
 from napari_cuda.server.render.napari_window import OffscreenWindow
 from napari_cuda.server.render.nested_loops import NestedLoops
 from napari_cuda.server.render.qt_wait import QtWait
+from napari_cuda.server.render.qt_windows import delete_windows
 from napari_cuda.server.render.stage import Stage
-from napari_cuda.server.render.surfaces import Surfaces
 
 log = logging.getLogger(__name__)
 
@@ -55,8 +55,8 @@ class ScriptHost:
         self._running = False
         self._raise_after: BaseException | None = None
         self._idle = QtWait()
-        self.surfaces = Surfaces(server.deliver, lambda line: server.notify("warning", line))
-        server.show_surfaces(self.surfaces, self._idle)
+        self.surfaces = server.surfaces
+        server.wait_in(self._idle)
         self.surfaces.dress = self._dress
         self._nested = NestedLoops(server.turn_within, lambda: self._running and self._over.is_set())
         slice_in_background(on=False)
@@ -154,6 +154,7 @@ class ScriptHost:
         self._stages.clear()
         self._server.turn_to(self._empty)
         self._close_left()
+        delete_windows()
 
     def _close_left(self) -> None:
         left, self._left = self._left, []

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import napari
 from qtpy.QtGui import QAction, QGuiApplication
+from qtpy.QtWidgets import QDockWidget
 
 from napari_cuda import settings
 from napari_cuda.client.config import ClientConfig
@@ -40,8 +41,11 @@ class WindowFurniture:
         *,
         figures: QAction,
         show_roots: Callable[[], object],
+        surface_dock: Callable[[str], QDockWidget | None],
     ) -> None:
-        """`figures` switches the HUD; `show_roots` shows the folders that the server serves."""
+        """`figures` switches the HUD; `show_roots` shows the folders that the server serves; `surface_dock` finds the
+        dock of a widget of the server by its title.
+        """
         self._viewer = viewer
         self._session = session
         self.recent = RecentConnections(settings.recent_connections_file())
@@ -80,6 +84,7 @@ class WindowFurniture:
                 may_run=lambda: state.phase is not LoopPhase.STOPPED and state.role == "control",
                 run=lambda command: session.mirror.command("plugin.run", command=command),
                 open_sample=lambda sample: session.data.open([f"sample:{sample}"]),
+                dock=surface_dock,
             ),
         )
         self._show_phase()

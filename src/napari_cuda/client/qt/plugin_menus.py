@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import napari
 from qtpy.QtGui import QAction
-from qtpy.QtWidgets import QMenu
+from qtpy.QtWidgets import QDockWidget, QMenu
 
 from napari_cuda.protocol.messages import PluginEntry
 
@@ -23,6 +23,8 @@ class PluginActions:
     run: Callable[[str], object]
     """A command or a widget, by its id."""
     open_sample: Callable[[str], object]
+    dock: Callable[[str], QDockWidget | None]
+    """The dock here that shows a widget of the server, by its title."""
 
 
 class PluginMenus:
@@ -61,9 +63,24 @@ class PluginMenus:
                 submenus[entry.plugin] = QMenu(_plain(entry.plugin), menu)
                 menu.addMenu(submenus[entry.plugin])
             action = QAction(_plain(entry.title), submenus[entry.plugin])
-            action.triggered.connect(lambda _checked=False, chosen=entry.id: act(chosen))
+            action.triggered.connect(lambda _checked=False, chosen=entry: self._act(chosen, act))
+            if entry.kind == "widget":
+                dock = self._actions.dock(entry.dock_title)
+                action.setCheckable(True)
+                action.setChecked(dock is not None and dock.isVisible())
             submenus[entry.plugin].addAction(action)
         menu.setEnabled(bool(submenus) and self._actions.may_run())
+
+    def _act(self, entry: PluginEntry, act: Callable[[str], object]) -> None:
+        """Do what an entry says; one of a widget that is there shows and hides its dock, as napari's do."""
+        dock = self._actions.dock(entry.dock_title) if entry.kind == "widget" else None
+        if dock is None:
+            act(entry.id)
+        elif dock.isVisible():
+            dock.hide()
+        else:
+            dock.show()
+            dock.raise_()  # it may lie below another
 
 
 def _put_into(menu: QMenu, submenu: QMenu) -> None:

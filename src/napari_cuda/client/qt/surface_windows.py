@@ -37,6 +37,14 @@ class SurfaceWindows(QObject):
         link.on_surfaces = self._take
         viewer.events.theme.connect(self._send_theme)
 
+    def dock(self, title: str) -> QDockWidget | None:
+        """Return the dock of the server that is called so, if there is one."""
+        for surface, view in self._views.items():
+            frame = self._frames.get(surface)
+            if view.about.title == title and isinstance(frame, QDockWidget):
+                return frame
+        return None
+
     # --- from the server ----------------------------------------------------------------
 
     def _begin(self, welcome: m.Welcome) -> None:

@@ -285,13 +285,17 @@ def connect_window(config: ClientConfig, *, timeout_s: float, client: str, show:
     session = RemoteSession(config, viewer, host, client=client, own_canvas=True, dispatch=host.facade.dispatch)
     viewer.attach(session)
     host.attach(session.loop, session.mirror, session)
-    host.surfaces = SurfaceWindows(viewer, session)
+    host.surfaces = surfaces = SurfaceWindows(viewer, session)
     ask_for_layers_menu(viewer)
     host.data_actions = DataActions(
         viewer, session.data, host.notify, in_session=lambda: session.loop.state.phase is not LoopPhase.STOPPED
     )
     host.furniture = WindowFurniture(
-        viewer, session, figures=host.facade.hud_action, show_roots=host.data_actions.show_roots
+        viewer,
+        session,
+        figures=host.facade.hud_action,
+        show_roots=host.data_actions.show_roots,
+        surface_dock=surfaces.dock,
     )
     try:
         session.open(timeout_s)

@@ -71,6 +71,7 @@ class RenderLoop:
         metrics: ServerMetrics,
         *,
         frame_rate: float,
+        surfaces: SurfaceHost | None = None,
     ) -> None:
         self._take(stage)
         self._authority = SceneAuthority()
@@ -97,7 +98,7 @@ class RenderLoop:
         self._lets_in = True
         """Whether a turn may come within what runs now: it may have begun an event loop of Qt's."""
         self._intents = Intents(lambda: self._stage, self._let_in, self._interrupted)
-        self.surfaces: SurfaceHost | None = None
+        self.surfaces = surfaces
         self.on_greet: Callable[[str], Sequence[m.ServerMessage]] = lambda viewer: ()
         """What a viewer is told besides the scene when it comes, or comes back."""
 

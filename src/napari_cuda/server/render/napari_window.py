@@ -81,8 +81,8 @@ PRIVATE_NAMES = (
 """Every private name of napari used here, as in `napari_adapter.py`. Checked by the contract test."""
 
 
-class ScriptHost(Protocol):
-    """The server, as a script's windows see it. Owner: render thread."""
+class WindowHost(Protocol):
+    """The server, as the windows of viewers see it. Owner: render thread."""
 
     def enter(self, viewer: Viewer) -> HeadlessCanvas:
         """A viewer was made: show it, and return its canvas."""
@@ -103,7 +103,7 @@ class ScriptHost(Protocol):
         """Napari, the script or a plugin tells the user something."""
 
 
-def stage_windows(host: ScriptHost) -> None:
+def stage_windows(host: WindowHost) -> None:
     """Have every `napari.Viewer` of this process appear on the server, and napari's event loop be the server's.
 
     Call once, after `initialise_napari` and before the script.
@@ -133,10 +133,18 @@ def stage_windows(host: ScriptHost) -> None:
         setattr(QApplication, name, staticmethod(execute))
 
 
-def run_contributed(command: str, viewer: ViewerModel) -> None:
-    """Run a command that a plugin contributed, as its entry in a menu does, with `viewer` as the current one."""
+def run_contributed(command: str, viewer: ViewerModel, widget: str = "") -> None:
+    """Run a command that a plugin contributed, as its entry in a menu does, with `viewer` as the current one.
+
+    If that makes a `widget`, it is seen afterwards: the entry would put away one that is there, for everybody.
+    """
     init_qactions()
-    with nullcontext() if isinstance(viewer, Viewer) else _current(viewer):
+    if not isinstance(viewer, Viewer):
+        with _current(viewer):
+            get_app_model().commands.execute_command(command).result()
+        return
+    window: ScriptWindow = viewer.window  # with this the viewer has one, and is the current viewer
+    if not window.shows(widget):
         get_app_model().commands.execute_command(command).result()
 
 
@@ -157,7 +165,7 @@ class ScriptWindow(Window):
     Owner: render thread.
     """
 
-    def __init__(self, viewer: Viewer, host: ScriptHost) -> None:
+    def __init__(self, viewer: Viewer, host: WindowHost) -> None:
         self._host = host
         self._viewer = weakref.ref(viewer)
         self._wrapped_dock_widgets: Any = weakref.WeakValueDictionary()
@@ -203,6 +211,11 @@ class ScriptWindow(Window):
         """Return 0, 0 and the size of the canvas."""
         height, width = self._qt_window.view.canvas.size
         return 0, 0, width, height
+
+    def shows(self, title: str) -> bool:
+        """Return whether there is a dock of that title, and it is not hidden."""
+        dock = self._wrapped_dock_widgets.get(title)
+        return dock is not None and not dock.isHidden()
 
     def add_dock_widget(self, *arguments: Any, **options: Any) -> Any:
         """As napari's: the widget lives here, on the server, and is shown to the clients (`surfaces.py`)."""

@@ -8,6 +8,7 @@ from napari_cuda.protocol import commands as c
 from napari_cuda.protocol.errors import CommandError
 from napari_cuda.server.data.plugins import plugin_entries
 from napari_cuda.server.render.commands import CommandContext, Commands
+from napari_cuda.server.render.napari_window import run_contributed
 from napari_cuda.server.render.refusals import first_line
 
 log = logging.getLogger(__name__)
@@ -21,10 +22,8 @@ def register_plugin_commands(commands: Commands, *, widgets: bool) -> None:
         entry = offered.get(args.command)
         if entry is None:
             raise CommandError(f"no plugin of this server has a command {args.command!r} (any more)")
-        from napari_cuda.server.render.napari_window import run_contributed  # noqa: PLC0415 -- all of napari's window
-
         try:
-            run_contributed(entry.id, context.model)
+            run_contributed(entry.id, context.model, entry.dock_title if entry.kind == "widget" else "")
         except Exception as error:  # it is the plugin's code, and may raise anything
             log.exception("%s of the plugin %s failed", entry.title, entry.plugin)
             reason = f"{type(error).__name__}: {first_line(error)}"

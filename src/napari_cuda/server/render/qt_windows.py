@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
-from qtpy.QtCore import QEvent, QObject, QPoint, QRect, QSize, Qt
+from qtpy.QtCore import QCoreApplication, QEvent, QObject, QPoint, QRect, QSize, Qt
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QApplication, QDockWidget, QMainWindow, QWidget, QWidgetItem
 
@@ -242,6 +243,19 @@ class QtWindows(QObject):
             if widget.inherits("QOpenGLWidget") and widget not in self.canvases:
                 self.canvases.add(widget)
                 self._complain("A widget of the script or a plugin draws with OpenGL: that is not shown at the client")
+
+
+def delete_windows() -> None:
+    """Delete all windows of this process, with all that is in them.
+
+    At exit PyQt goes through the objects that are left and deletes them one by one; what goes with one of them, a
+    window with its widgets, is then gone from under it: one in three processes with a dialog crashed there.
+    """
+    for window in QApplication.topLevelWidgets():
+        window.hide()
+        window.deleteLater()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+    gc.collect()  # what Python alone still had
 
 
 def _lengths(width: int, height: int) -> tuple[int, int]:
