@@ -298,7 +298,7 @@ class Server:
             self._viewers.deliver(viewer, messages)
 
     def wait_in(self, idle: Idle) -> None:
-        """Wait for work like this from now on: `idle` is woken when there is some, and ends what waits instead of `run`."""
+        """Have `idle` woken when there is something to do: how `run` waits, and whoever calls `turn` instead of it."""
         if self._loop is not None:
             self._loop.wait_in(idle)
 
