@@ -56,7 +56,7 @@ def serve(
         host = PluginHost(server, server.stopping)
         with warnings.catch_warnings():  # of what napari's own actions lack without a window
             warnings.simplefilter("ignore")
-            stage_windows(host)
+            stage_windows(host, prints=False)
         watch = BusyWatch("", "a plugin", server.unheard_s, server.tell_busy, server.interrupts.concerns)
         try:
             on_ready(server)
@@ -91,7 +91,7 @@ def run_script(
     server.start()
     try:
         host = ScriptHost(server, script.name)
-        stage_windows(host)
+        stage_windows(host, prints=True)
         watch = BusyWatch(str(script.absolute()), script.name, server.unheard_s, server.tell_busy)
         with host.ended_by_signals() as stop:
             on_ready(server, stop)

@@ -30,7 +30,7 @@ from napari._qt.widgets.qt_dims import QtDims
 from napari._qt.widgets.qt_viewer_status_bar import ViewerStatusBar
 from napari.components import ViewerModel
 from napari.settings import get_settings
-from napari.utils.notifications import Notification, notification_manager
+from napari.utils.notifications import Notification, notification_manager, show_console_notification
 from napari.utils.theme import available_themes, get_system_theme
 from napari.viewer import Viewer
 from qtpy.QtCore import QEvent, QSize
@@ -103,16 +103,19 @@ class WindowHost(Protocol):
         """Napari, the script or a plugin tells the user something."""
 
 
-def stage_windows(host: WindowHost) -> None:
+def stage_windows(host: WindowHost, *, prints: bool) -> None:
     """Have every `napari.Viewer` of this process appear on the server, and napari's event loop be the server's.
 
-    Call once, after `initialise_napari` and before the script.
+    Call once, after `initialise_napari` and before the script. Unless it `prints` what it tells the user, only
+    the clients have that: the output of a server is not a user's console.
     """
     application()
     pass_over_platform()
     get_qapp()  # napari sets up here what its threads and magicgui's widgets need of Qt
     notification_manager.notification_ready.disconnect(NapariQtNotification.show_notification)
     notification_manager.notification_ready.connect(host.notify)
+    if not prints:
+        notification_manager.notification_ready.disconnect(show_console_notification)
 
     class HostedWindow(ScriptWindow):
         def __init__(self, viewer: Viewer, *, show: bool = True, show_welcome_screen: bool = True) -> None:
