@@ -74,7 +74,7 @@ def compare(script: Path, work: Path) -> dict[str, Any]:
     try:
         with run_script(script, options=["--size", SIZE]) as server:
             try:
-                found = served_picture(server)
+                found = served_picture(server, LONGEST_S)
             finally:
                 (work / f"{script.stem}.log").write_text(server.log())
     except NapariCudaError as error:
