@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from napari_cuda.client.config import ClientConfig
-from napari_cuda.client.control.cadence import TURN_S, Cadence
+from napari_cuda.client.control.cadence import Cadence
 from napari_cuda.client.loop_state import ClientLoopState, LoopPhase
 from napari_cuda.client.mirror.viewer_mirror import ViewerMirror
 from napari_cuda.client.net.pixel_receiver import PixelReceiver, ReceiveController
@@ -27,6 +27,9 @@ E = TypeVar("E")
 
 CLOSING_S = 5.0
 """For the sockets of a session that is over, which are closing already."""
+
+LAYERS_TURN_S = 0.01
+"""So long layers come or go before the window has its turn: of 0.1 s that one may take, painting takes half."""
 
 HEAL_EVERY_S = 10.0
 """Between two snapshots that are asked for because a message could not be shown: each makes all layers anew."""
@@ -305,7 +308,7 @@ class ServerLink:
         """Have layers come and go for a moment; the window gets a turn before those that are left."""
         if not self._mirror.busy:
             return
-        until_s = time.perf_counter() + TURN_S
+        until_s = time.perf_counter() + LAYERS_TURN_S
         while self._state.phase is not LoopPhase.STOPPED and self._take_step():
             if time.perf_counter() >= until_s:
                 self._voice.post(self._take_steps)
