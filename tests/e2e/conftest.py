@@ -244,6 +244,13 @@ def opened_page(browser: Browser, url: str, script: str = "", **options: Any) ->
 
 
 @pytest.fixture(scope="module")
+def view(browser: Browser, server: SceneServer) -> Iterator[View]:
+    """A page of the file's own server, for all of its tests."""
+    with opened_page(browser, server.connect_url) as view:
+        yield view
+
+
+@pytest.fixture(scope="module")
 def serve_scene() -> Iterator[Callable[..., SceneServer]]:
     """Start a server of a scene of `scenes.SCENES`; it ends with the module."""
     with ExitStack() as servers:

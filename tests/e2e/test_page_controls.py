@@ -22,12 +22,6 @@ def server(serve_scene: Callable[..., SceneServer], browser: Browser) -> SceneSe
 
 
 @pytest.fixture(scope="module")
-def view(browser: Browser, server: SceneServer) -> Iterator[View]:
-    with opened_page(browser, server.connect_url) as view:
-        yield view
-
-
-@pytest.fixture(scope="module")
 def watcher(server: SceneServer, view: View) -> Iterator[Watcher]:
     """Connected after the page: the canvas has the page's size."""
     with watching(server) as watcher:

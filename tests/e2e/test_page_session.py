@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -37,12 +37,6 @@ _PARSE = """async ([packets, malformed]) => {
 def server(serve_scene: Callable[..., SceneServer], browser: Browser) -> SceneServer:
     """One for each browser: its tests change the scene."""
     return serve_scene("patches", size=(480, 360))
-
-
-@pytest.fixture(scope="module")
-def view(browser: Browser, server: SceneServer) -> Iterator[View]:
-    with opened_page(browser, server.connect_url) as view:
-        yield view
 
 
 def test_packets_are_read_as_the_golden_vectors_say(view: View) -> None:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 from playwright.sync_api import Browser
 
-from e2e.conftest import View, Watcher, opened_page, watching
+from e2e.conftest import View, Watcher, watching
 from scene_server import SceneServer
 
 pytestmark = pytest.mark.slow
@@ -19,12 +19,6 @@ pytestmark = pytest.mark.slow
 def server(serve_scene: Callable[..., SceneServer], browser: Browser) -> SceneServer:
     """One for each browser: its tests change the scene."""
     return serve_scene("flat", size=(480, 360))
-
-
-@pytest.fixture(scope="module")
-def view(browser: Browser, server: SceneServer) -> Iterator[View]:
-    with opened_page(browser, server.connect_url) as view:
-        yield view
 
 
 @pytest.fixture(scope="module")

@@ -39,6 +39,11 @@ class TablesAtHand(Protocol):
         """The server says that a layer is another one: its table may be, too."""
 
 
+def _telling(name: str) -> Any:
+    """Return pandas' way of that name into a table, which tells what it sets."""
+    return property(lambda self: _Indexer(self, getattr(super(ServedFeatures, self), name)))
+
+
 class ServedFeatures(pd.DataFrame):
     """A table of features that was read from the server: what is changed in it in place is changed there, too.
 
@@ -89,25 +94,7 @@ class ServedFeatures(pd.DataFrame):
         with self.changing():
             super()._update_inplace(*args, **options)
 
-    @property
-    def loc(self) -> Any:
-        """pandas' own, which tells what it sets."""
-        return _Indexer(self, super().loc)
-
-    @property
-    def iloc(self) -> Any:
-        """pandas' own, which tells what it sets."""
-        return _Indexer(self, super().iloc)
-
-    @property
-    def at(self) -> Any:
-        """pandas' own, which tells what it sets."""
-        return _Indexer(self, super().at)
-
-    @property
-    def iat(self) -> Any:
-        """pandas' own, which tells what it sets."""
-        return _Indexer(self, super().iat)
+    loc, iloc, at, iat = (_telling(name) for name in ("loc", "iloc", "at", "iat"))
 
 
 class _Indexer:
