@@ -8,7 +8,6 @@ import pytest
 
 from napari_cuda.client import link as link_module
 from napari_cuda.client.config import ClientConfig
-from napari_cuda.client.control.cadence import TURN_S
 from napari_cuda.client.link import ServerLink
 from napari_cuda.client.loop_state import ClientLoopState, LoopPhase
 from napari_cuda.client.net.state_channel import StateChannel, StateController
@@ -67,7 +66,7 @@ class Desk:
 
     def take_step(self) -> None:
         self.layers_missing -= 1
-        self.now_s += TURN_S / 2
+        self.now_s += 0.6 * link_module.LAYERS_TURN_S  # two steps are a turn
 
     def handle(self, message: object) -> None:
         if self.broken:
