@@ -154,6 +154,54 @@ def test_lines_of_one_pixel_have_their_colours(view: View, server: SceneServer) 
         view.rest(viewer.sync())
 
 
+_COUNT_FRAMES = """
+window.frames = {given: 0, converted: 0, drawn: 0, open: 0};
+// Not in the empty page before ours, which Firefox takes for an insecure one.
+if (globalThis.VideoDecoder) window.VideoDecoder = class extends VideoDecoder {
+    constructor({output, error}) {
+        super({error, output: frame => {
+            window.frames.given += 1;
+            window.frames.open += 1;
+            output(frame);
+        }});
+    }
+};
+const close = globalThis.VideoFrame?.prototype.close;
+if (close) VideoFrame.prototype.close = function () {
+    window.frames.open -= 1;
+    close.call(this);
+};
+for (const kind of [CanvasRenderingContext2D, OffscreenCanvasRenderingContext2D]) {
+    const {drawImage} = kind.prototype;
+    kind.prototype.drawImage = function (image, ...places) {
+        window.frames.converted += globalThis.VideoFrame !== undefined && image instanceof VideoFrame;
+        window.frames.drawn += this.canvas.className === 'nc-canvas';
+        return drawImage.call(this, image, ...places);
+    };
+}
+"""
+
+
+def test_a_picture_is_converted_once_and_drawn_as_often_as_the_camera_moves(
+    browser: Browser, server: SceneServer
+) -> None:
+    with opened_page(browser, server.connect_url, script=_COUNT_FRAMES) as view:
+        x, y = view.center()
+        view.page.mouse.move(x, y)
+        view.page.mouse.down()
+        for step in range(40):
+            view.page.mouse.move(x + step, y + step / 2)
+            view.page.evaluate("() => new Promise(requestAnimationFrame)")
+        view.page.mouse.up()
+        view.rest()
+        frames = view.page.evaluate("() => window.frames")
+        assert 0 < frames["converted"] <= frames["given"]
+        assert frames["drawn"] > frames["converted"]
+        assert frames["open"] == 0, "the decoder waits for its frames"
+        view.press("r")
+        view.rest()
+
+
 def test_two_pages_show_one_session(browser: Browser, server: SceneServer, view: View) -> None:
     with opened_page(browser, server.connect_url) as other:
         view.select("patches")
