@@ -23,6 +23,10 @@ class DrawingCommands(GlirParser):
     are constants.
     """
 
+    exact = True
+    """Whether to draw each pixel as stock napari's; what moves is drawn more quickly without."""
+    inexact = False
+    """True once something was drawn that may differ from stock napari's; for others to set False."""
     _deleted = False
 
     def __init__(self) -> None:
