@@ -76,6 +76,15 @@ def exactly(gl: EglContext, scene: str, out: str) -> dict[str, Any]:
         quick = again.buffer.rgba
         canvas.draw_into(np.empty_like(quick))
         after_grab = canvas.drew_exactly
+    for _ in range(3):
+        viewer.add_image(np.zeros((9, 9), np.uint8))
+    moving()
+    turns = []
+    with patch("napari_cuda.server.render.drawing.TARGET_S", 0.0):
+        for _ in range(2):
+            turns.append(1)
+            while drawing.resting(1, {}, overlays=False) is None:
+                turns[-1] += 1
     np.save(out, grabbed)
     result = {
         "exact": [frame.exact for frame in (*frames, other, again)],
@@ -85,6 +94,7 @@ def exactly(gl: EglContext, scene: str, out: str) -> dict[str, Any]:
         "grab_is_rest": bool(np.array_equal(grabbed, frames[1].buffer.rgba)),
         "moving_differs": int((quick != grabbed).any(axis=2).sum()),
         "after_grab": after_grab,
+        "turns": turns,
     }
     canvas.close()
     return result

@@ -60,6 +60,7 @@ def test_noise_moves_quickly_and_rests_and_is_grabbed_bit_identical_to_the_deskt
     assert result["calm"] == [True] * 5, "the exact picture asks for another"
     assert len(set(result["hashes"][1:])) == 1, "a draw that changes nothing is another picture"
     assert not result["after_grab"], "what moves is drawn exactly once something was grabbed"
+    assert result["turns"] == [3, 1], "three more images: their twins are not linked one a turn, where turns are short"
 
 
 def test_a_programs_twin_draws_what_the_program_was_told(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from napari_cuda.protocol.digest import picture_hash
 from napari_cuda.server.frames import BufferPool, Overlaid, PixelBuffer, RenderedFrame
 from napari_cuda.server.metrics import ServerMetrics
-from napari_cuda.server.render.bands import Bands
+from napari_cuda.server.render.bands import TARGET_S, Bands
 from napari_cuda.server.render.detail import Detail, DetailController
 from napari_cuda.server.render.napari_adapter import HeadlessCanvas
 from napari_cuda.view import Rendering
@@ -86,11 +86,14 @@ class Drawing:
     def resting(self, revision: int, input_ids: Mapping[str, int], *, overlays: bool) -> RenderedFrame | None:
         """Draw a band of the frame of what rests, in full detail: None, or with the last of them the frame.
 
-        Each pixel is as stock napari's. To be called until it returns one, unless something changes: `moving` gives
+        Before the first there may be shaders to link: with hundreds of layers that takes a second. Each pixel is as
+        stock napari's. To be called until it returns one, unless something changes: `moving` gives
         up what was drawn.
         """
         began_s = time.monotonic()
         if self._bands is None:
+            if not self._canvas.prepare_exact(TARGET_S):
+                return None
             volume = self._canvas.has_volume()
             self._set_detail(self._detail.choose(moving=False, volume=volume), exact=True)
             self._bands = Bands(self._canvas.physical_size_px[1], whole=not volume)

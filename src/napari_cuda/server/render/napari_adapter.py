@@ -308,6 +308,10 @@ class HeadlessCanvas:
             )
         )
 
+    def prepare_exact(self, longest_s: float) -> bool:
+        """Do part of what the first exact picture needs, for about so long; True once nothing of it is left."""
+        return self._backend.prepare_exact(longest_s)
+
     @property
     def drew_exactly(self) -> bool:
         """True if the picture drawn last cannot differ in a pixel from stock napari's of the same detail."""

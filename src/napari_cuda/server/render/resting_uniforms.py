@@ -119,7 +119,8 @@ class RestingProgram(_CompiledProgram):
     as one for good: a gamma that is dragged costs this once.
 
     While its parser's `exact` is on, a twin draws in its place, in which what is `INEXACT` is uniforms. It is linked
-    when it is first wanted, and then told what was set since it last drew: what moves has no part in its costs.
+    before it is first wanted (the parser's `link_twins`), or then, and told what was set since it last drew: what
+    moves has no part in its costs.
     """
 
     def create(self) -> None:
@@ -143,6 +144,7 @@ class RestingProgram(_CompiledProgram):
 
     def delete(self) -> None:
         self._drop_twin()
+        self._parser.twinless.discard(self)
         super().delete()
 
     def attach(self, id_: int) -> None:
@@ -184,12 +186,15 @@ class RestingProgram(_CompiledProgram):
         if not self._inexact:
             super().draw(mode, selection, instances)
         elif self._parser.exact:
-            self._told_twin().draw(mode, selection, instances)
+            self.ready_twin().draw(mode, selection, instances)
         else:
             self._parser.inexact = True
+            if self._twin is None:
+                self._parser.twinless.add(self)
             super().draw(mode, selection, instances)
 
-    def _told_twin(self) -> GlirProgram:
+    def ready_twin(self) -> GlirProgram:
+        """Return what draws exactly, linked, and told what this was told."""
         twin = self._twin
         if twin is None:
             twin = _CompiledProgram(self._parser, self.id)

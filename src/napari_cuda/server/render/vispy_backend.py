@@ -188,6 +188,11 @@ class CanvasBackend(BaseCanvasBackend):
         """True if nothing in the last `draw` was drawn in a way that may differ from stock napari."""
         return not self._commands.inexact
 
+    def prepare_exact(self, longest_s: float) -> bool:
+        """Do part of what the next exact draw needs, for about so long; True once nothing of it is left."""
+        self._gl.make_current()
+        return self._commands.link_twins(longest_s)
+
     def request_draw(self) -> None:
         """Ask for a new picture."""
         self.needs_draw = True
