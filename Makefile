@@ -4,6 +4,7 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
+TSC := .venv/typescript/node_modules/.bin/tsc
 # A native deadlock ignores pytest's own time limit: end the run from outside.
 LIMIT := timeout --foreground --kill-after=60
 # Most tests wait most of the time: three at once on two cores. Those of one file share a server or a window.
@@ -37,12 +38,14 @@ test-slow: setup-test ## the tests that take minutes
 	@$(LIMIT) 1500 $(PYTEST) $(WORKERS) -m "slow and not alone and not gpu" $(ARGS) || $(NOTHING_SELECTED)
 	@$(LIMIT) 2400 scripts/with-display $(PYTEST) -m "slow and alone and not gpu" $(ARGS) || $(NOTHING_SELECTED)
 
-check: setup-test ## ruff, formatting, mypy --strict, import contracts
+check: setup-test ## ruff, formatting, mypy --strict, import contracts; with node, tsc --strict of the page
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet . || { echo "check: not formatted; run: $(BIN)/ruff format ."; exit 1; }
 	@$(BIN)/mypy --strict src
 	@report=$$($(BIN)/lint-imports --no-logo --cache-dir .import_linter_cache 2>&1) \
 	    && echo "Import contracts: kept" || { echo "$$report"; exit 1; }
+	@if [ -x $(TSC) ]; then $(TSC) --project tsconfig.json && echo "tsc: no error in the page"; \
+	    else echo "tsc: not here (it needs npm), the page's types were not checked"; fi
 
 bench: setup-demo ## the whole chain beside what its stages cost alone (ARGS='-w pan2d --json now.jsonl')
 	@$(BIN)/napari-cuda bench $(ARGS)

@@ -7,6 +7,7 @@ from typing import Any
 import dask.array as da
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import zarr
 from zarr.storage import MemoryStore
 
@@ -73,4 +74,31 @@ def add_data_of_each_kind(viewer: Any) -> None:
         getattr(viewer, f"add_{kind}")(data, name=kind, **options)
 
 
-SCENES = {"data_of_each_kind": add_data_of_each_kind}
+def features(count: int) -> pd.DataFrame:
+    rng = np.random.default_rng(9)
+    return pd.DataFrame(
+        {
+            "weight": rng.random(count),
+            "number": np.arange(count),
+            "good": np.arange(count) % 2 == 0,
+            "kind": pd.Categorical(np.array(["a", "b", "c"])[np.arange(count) % 3]),
+            "text": [f"cell {number}" for number in range(count)],
+        }
+    )
+
+
+def add_features_of_each_kind(viewer: Any) -> None:
+    """Layers whose elements have features, of each kind that may have them."""
+    viewer.add_labels(cells(), name="cells", features=features(int(cells().max()) + 1))
+    for kind, data in elements().items():
+        count = {"shapes": 3}.get(kind, 30)
+        options: dict[str, Any] = {"shape_type": "polygon"} if kind == "shapes" else {}
+        getattr(viewer, f"add_{kind}")(data, name=kind, features=features(count), **options)
+    viewer.add_points(np.zeros((3, 3)), name="none")
+    viewer.add_image(volume(), name="memory", visible=False)
+    viewer.add_points(np.zeros((MANY, 3)), name="many", visible=False, features={"number": np.arange(MANY)})
+
+
+MANY = 1_000_000
+
+SCENES = {"data_of_each_kind": add_data_of_each_kind, "features_of_each_kind": add_features_of_each_kind}

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
+from weakref import WeakSet
 
 from napari_cuda import __version__, settings
+from napari_cuda.notebook.kernel import Kernel, running_kernel
+from napari_cuda.protocol.errors import StartupError
 from napari_cuda.worker import take_short_turns
 
 if TYPE_CHECKING:
@@ -14,8 +17,27 @@ if TYPE_CHECKING:
 
     from napari_cuda.client.headless import RemoteViewer
     from napari_cuda.client.qt.window import StreamedViewer
+    from napari_cuda.notebook.widget import SessionWidget
     from napari_cuda.server.app import Server
     from napari_cuda.server.config import ServerConfig
+
+NOTEBOOK_SIZE_PX = (800, 500)
+"""About a cell's: the picture that a saved notebook keeps if no page was there."""
+
+_shown: WeakSet[SessionWidget] = WeakSet()
+"""The sessions of this kernel."""
+
+
+class Array(Protocol):
+    """What napari takes as an image: numpy's, dask's, zarr's …"""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its sides."""
+
+    @property
+    def dtype(self) -> Any:
+        """The kind of its values."""
 
 
 @overload
@@ -77,24 +99,61 @@ def connect(
 
 
 def serve(
-    target: str | Path | Iterable[str | Path] | ViewerModel | Callable[[ViewerModel], object] = (),
+    target: str | Path | Iterable[str | Path] | ViewerModel | Callable[[ViewerModel], object] | Array = (),
     *,
     on_ready: Callable[[Server], None] = lambda server: None,
     **options: Any,
-) -> None:
-    """Serve paths, or a viewer model, from this process until interrupted. Blocks the main thread.
+) -> SessionWidget | None:
+    """Serve paths, an array, or a viewer model, from this process.
 
-    `target` may also be a function that adds layers to the viewer it is given. A viewer model of
-    your own needs `prepare_server_process()` before napari is imported; the others do not.
+    In a script: until interrupted; it blocks the main thread, and a viewer model of your own needs
+    `prepare_server_process()` before napari is imported. In a cell of a notebook: returns the live session, which
+    shows itself in the cell and has `.viewer`, `.url()`, `.screenshot()` and `.close()`; the kernel stays free.
+    `target` may also be a function that adds layers to the viewer it is given.
     `options` are the fields of `ServerConfig` (host, port, roots, size, frame_rate, token …).
     `on_ready` gets the server once it answers: its `connect_url` is what a client needs.
     Raises ConfigError, StartupError or DataError in one line.
     """
+    kernel = running_kernel()
+    paths, viewer = _targets(target)
+    if kernel is not None:
+        return _show(kernel, paths, viewer, on_ready, options)
     prepare_server_process()
     from napari_cuda.server.lifecycle import serve as serve_until_interrupted  # noqa: PLC0415
 
-    paths, viewer = _targets(target)
     serve_until_interrupted(_config(options), paths, viewer, on_ready=on_ready)
+    return None
+
+
+def _show(
+    kernel: Kernel, paths: list[str], viewer: Any, on_ready: Callable[[Server], None], options: dict[str, Any]
+) -> SessionWidget:
+    """Return a new session of this kernel, or the one that shows the viewer already."""
+    known = (shown for shown in _shown if not (callable(viewer) or shown.ended) and shown.viewer is viewer)
+    shown = next(known, None)
+    if shown is not None:
+        return shown
+    settings.prepare_headless_process(settings.server_napari_config(), adopts=True)
+    from napari_cuda.server.render.egl import require_egl  # noqa: PLC0415 -- the server extra may be absent
+
+    require_egl()
+    take_short_turns()
+    try:
+        from napari_cuda.notebook.session import NotebookSession  # noqa: PLC0415 -- the environment comes first
+        from napari_cuda.notebook.widget import SessionWidget  # noqa: PLC0415 -- needs the notebook extra
+    except ModuleNotFoundError as error:
+        raise StartupError(
+            f"{error.name} is missing, which a session in a notebook needs: pip install 'napari-cuda[notebook]'"
+        ) from None
+
+    config = _config({"port": 0, "size": NOTEBOOK_SIZE_PX} | options)
+    session = NotebookSession(kernel, config, None if callable(viewer) else viewer, paths)
+    if callable(viewer):
+        viewer(session.viewer)
+    on_ready(session.server)
+    widget = SessionWidget(kernel, session)
+    _shown.add(widget)
+    return widget
 
 
 def run(
@@ -147,8 +206,11 @@ def prepare_server_process() -> None:
 
 
 def _targets(target: Any) -> tuple[list[str], Any]:
+    """Return the paths to open, and the viewer to open them in or what makes its layers."""
     if isinstance(target, (str, Path)):
         return [str(target)], None
+    if hasattr(target, "shape") and hasattr(target, "dtype"):
+        return [], lambda viewer: viewer.add_image(target)
     if hasattr(target, "layers") or callable(target):
         return [], target
     return [str(path) for path in target], None

@@ -76,6 +76,14 @@ CanvasSize = Annotated[str, typer.Option(help="Canvas size until a window connec
 Tls = Annotated[
     tuple[Path, Path] | None, typer.Option(metavar="CERT KEY", help="TLS certificate and private key (PEM).")
 ]
+TrustedProxy = Annotated[
+    list[str] | None,
+    typer.Option(help="Believe this proxy (address or network) that a browser came by TLS; always: this machine."),
+]
+AllowOrigin = Annotated[
+    list[str] | None,
+    typer.Option(help="Let pages of this origin connect: https://HOST, behind a proxy that replaces the Host header."),
+]
 Announce = Annotated[str | None, typer.Option(help="'json': print url, token, view_token, pid and port as one line.")]
 Owned = Annotated[bool, typer.Option("--end-with-stdin", hidden=True, help="End when standard input closes.")]
 
@@ -112,6 +120,8 @@ def serve(  # noqa: PLR0913 -- one parameter for each option
         str | None, typer.Option(help="Have lazy dask arrays computed by this scheduler: tcp://HOST:8786.")
     ] = None,
     tls: Tls = None,
+    trusted_proxy: TrustedProxy = None,
+    allow_origin: AllowOrigin = None,
     announce: Announce = None,
     owned: Owned = False,
 ) -> None:
@@ -143,6 +153,8 @@ def serve(  # noqa: PLR0913 -- one parameter for each option
                 frame_rate=fps,
                 bit_rate=int(1e6 * bit_rate),
                 tls=tls,
+                trusted_proxies=tuple(trusted_proxy or ()),
+                allowed_origins=tuple(allow_origin or ()),
                 **({"scheduler": scheduler} if scheduler else {}),
             )
 

@@ -6,7 +6,8 @@ it has all of Python's garbage collected when a layer goes. With 500 layers a mo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any
 
@@ -113,6 +114,15 @@ class LayeredCanvas(VispyCanvas):
             self._other_units = False
             self._update_world_units()
 
+    @contextmanager
+    def _of_some(self, visuals: dict[Layer, Any]) -> Iterator[None]:
+        """Within this the canvas has these visuals of layers only."""
+        everybody, self.layer_to_visual = self.layer_to_visual, visuals
+        try:
+            yield
+        finally:
+            self.layer_to_visual = everybody
+
     def _drop_overlays_without_cell(self) -> None:
         """Keep no more of an overlay than there are cells: a mend of napari 0.9.2, which fails at a smaller grid."""
         rows, columns = self.viewer.canvas.grid.actual_shape(self.viewer.layers)
@@ -133,13 +143,9 @@ class LayeredCanvas(VispyCanvas):
             self._newcomer = None
 
     def _on_view_direction_change(self) -> None:
-        everybody, newcomer = self.layer_to_visual, self._newcomer
-        if newcomer is not None:
-            self.layer_to_visual = {newcomer.layer: newcomer}
-        try:
+        newcomer = self._newcomer
+        with self._of_some({newcomer.layer: newcomer} if newcomer is not None else self.layer_to_visual):
             super()._on_view_direction_change()
-        finally:
-            self.layer_to_visual = everybody
 
     def _deferred_world_units_update(self) -> None:
         self._other_units = True
@@ -188,7 +194,12 @@ class LayeredCanvas(VispyCanvas):
             for layer in self.layer_to_visual
         }
         # A new visual is placed by the units of its layer.
-        right = all(self._units_of.get(layer, (pair[1], pair[1])) == pair for layer, pair in placed.items())
-        if units is None or units != self._known_units or not right:
-            super()._update_world_units()
+        misplaced = {
+            layer: self.layer_to_visual[layer]
+            for layer, pair in placed.items()
+            if self._units_of.get(layer, (pair[1], pair[1])) != pair
+        }
+        if units is None or units != self._known_units or misplaced:
+            with self._of_some(misplaced):
+                super()._update_world_units()
         self._known_units, self._units_of = units, placed

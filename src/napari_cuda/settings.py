@@ -143,14 +143,15 @@ def recent_connections_file() -> Path:
     return Path(own or Path.home() / ".config") / "napari-cuda" / "recent.json"
 
 
-def prepare_headless_process(config_file: Path) -> None:
+def prepare_headless_process(config_file: Path, *, adopts: bool = False) -> None:
     """Make this process one that renders without a display; call before napari or OpenGL is imported.
 
-    `config_file` is where napari keeps its settings in this process; its folder is made.
+    `config_file` is where napari keeps its settings in this process; its folder is made. Who `adopts` napari's
+    settings after this may have imported it before.
     Raises StartupError if napari or OpenGL was imported before, or the folder cannot be made.
     """
     config_file = config_file.absolute()
-    _refuse_late_call(config_file)
+    _refuse_late_call(config_file, adopts=adopts)
     try:
         config_file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -199,12 +200,12 @@ def require_display() -> None:
         raise StartupError("there is no display to open a window on; scripts connect with window=False")
 
 
-def _refuse_late_call(config_file: Path) -> None:
+def _refuse_late_call(config_file: Path, *, adopts: bool) -> None:
     """Raise StartupError if a library has already made its choice, and made it otherwise."""
     opengl = sys.modules.get("OpenGL.platform")
     if opengl is not None and type(getattr(opengl, "PLATFORM", None)).__name__ != "EGLPlatform":
         raise StartupError("OpenGL was imported before the headless set-up; start the server in a process of its own")
-    if "napari.settings" in sys.modules and os.environ.get("NAPARI_CONFIG") != str(config_file):
+    if not adopts and "napari.settings" in sys.modules and os.environ.get("NAPARI_CONFIG") != str(config_file):
         raise StartupError(
             "napari was imported before the headless set-up: call napari_cuda.prepare_server_process() first, "
             "or start the server in a process of its own"

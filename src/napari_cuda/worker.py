@@ -32,7 +32,7 @@ class Worker:
         name: str,
         run: Callable[[threading.Event], None],
         *,
-        wake: Callable[[], None] | None = None,
+        wake: Callable[[], object] | None = None,
         on_error: Callable[[Exception], None] | None = None,
     ) -> None:
         self._run = run

@@ -60,6 +60,18 @@ def test_grey_is_exact_within_2_from_black_to_white() -> None:
 def test_the_stream_says_what_its_colours_mean() -> None:
     decoded = H264Decoder().decode(H264Encoder((64, 48), frame_rate=60).encode(opaque(90, (64, 48))).data)
     assert decoded.color == ColorSpec("bt709", full_range=True)
+
+
+def test_limited_range_says_so_and_has_the_same_colours() -> None:
+    size = (256, 192)
+    picture = patches(size)
+    encoder, decoder = H264Encoder(size, frame_rate=60, full_range=False), H264Decoder()
+    for _ in range(12):
+        decoded = decoder.decode(encoder.encode(picture).data, expected_size=encoder.coded_size)
+    assert decoded.color == ColorSpec("bt601", full_range=False)
+    inside = np.zeros(size[::-1], bool)
+    inside[12::32, 12::32] = True
+    assert np.abs(rgb_of(decoded, size) - picture[..., :3])[inside].max() <= 7
     assert decoded.chroma_shift == (1, 1)
 
 

@@ -1,4 +1,4 @@
-"""Fixtures of the browser tests: Debian's Chromium, one for all tests of a file, and pages of real servers.
+"""Fixtures of the browser tests: Debian's Chromium and Firefox, one for all tests of a file, and pages of real servers.
 
 Waits are on what a page shows (data attributes that every painted picture sets, pixels), never on time.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import base64
 import os
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,9 +18,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Playwright, sync_playwright
 
 import napari_cuda
+from e2e import firefox_relay
 from napari_cuda.client.headless import RemoteViewer
 from napari_cuda.netsim import NetSim
 from napari_cuda.server_process import ServerProcess
@@ -110,6 +113,13 @@ class View:
             value,
         )
 
+    def put(self, field: Locator, value: object) -> None:
+        """Type a value in place of that of a field. (In Firefox Playwright's `fill` adds to what a number says.)"""
+        field.focus()
+        field.press("Control+a")
+        self.page.keyboard.type(str(value))
+        self.page.keyboard.press("Enter")
+
     def select(self, layer: str) -> None:
         """Make a layer the active one."""
         self.page.locator(".nc-layer").get_by_role("button", name=layer, exact=True).click()
@@ -171,20 +181,60 @@ class Watcher:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One Chromium for all tests of a file."""
-    if not os.access(CHROMIUM, os.X_OK):
-        pytest.fail(f"there is no {CHROMIUM}: scripts/setup test installs it")
+def playwright() -> Iterator[Playwright]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=ARGUMENTS)
-        yield browser
-        browser.close()
+        yield playwright
+
+
+@pytest.fixture(scope="module", params=["chromium", pytest.param("firefox", marks=pytest.mark.slow)])
+def browser(playwright: Playwright, request: pytest.FixtureRequest) -> Iterator[Browser]:
+    """One browser for all tests of a file: first Chromium, then, with the slow tests, all again in Firefox."""
+    browser = launched_firefox(playwright) if request.param == "firefox" else launched_chromium(playwright)
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="module")
+def chromium(playwright: Playwright) -> Iterator[Browser]:
+    """Chromium, for what can be done to it only."""
+    browser = launched_chromium(playwright)
+    yield browser
+    browser.close()
+
+
+def launched_chromium(playwright: Playwright, *arguments: str) -> Browser:
+    """Start Debian's Chromium without a window."""
+    must_be_there(CHROMIUM)
+    return playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=[*ARGUMENTS, *arguments])
+
+
+def launched_firefox(playwright: Playwright, **preferences: object) -> Browser:
+    """Start Debian's Firefox without a window, driven by WebDriver BiDi (`firefox_relay.py`)."""
+    must_be_there(firefox_relay.FIREFOX)
+    # Playwright launches a file; the relay is a module of this environment.
+    with tempfile.NamedTemporaryFile("w", prefix="firefox-", suffix=".sh", delete=False) as launcher:
+        launcher.write(f'#!/bin/sh\nexec "{sys.executable}" "{firefox_relay.__file__}" "$@"\n')
+    os.chmod(launcher.name, 0o700)
+    try:
+        return playwright.firefox.launch(
+            channel="moz-firefox", executable_path=launcher.name, headless=True, firefox_user_prefs=dict(preferences)
+        )
+    finally:
+        os.unlink(launcher.name)
+
+
+def must_be_there(program: str) -> None:
+    """Fail if a browser is not installed."""
+    if not os.access(program, os.X_OK):
+        pytest.fail(f"there is no {program}: scripts/setup test installs it")
 
 
 @contextmanager
-def opened_page(browser: Browser, url: str, **options: Any) -> Iterator[View]:
-    """Open a page in a context (cookies) of its own; it has nothing to complain of."""
+def opened_page(browser: Browser, url: str, script: str = "", **options: Any) -> Iterator[View]:
+    """Open a page in a context (cookies) of its own; it has nothing to complain of. `script` runs before the page's."""
     context = browser.new_context(**({"viewport": WINDOW} | options))
+    if script:
+        context.add_init_script(script)
     view = View(context.new_page())
     try:
         yield view.open(url)
@@ -205,6 +255,40 @@ def watching(server: ServerProcess | NetSim) -> Iterator[Watcher]:
     """Connect another client, to look at the server's model."""
     with napari_cuda.connect(server.connect_url, window=False, timeout_s=60) as viewer:
         yield Watcher(viewer)
+
+
+def moving_colors(view: View, watcher: Watcher) -> list[int]:
+    """Hide and show the colour patches; return how far each moving picture was from the exact one in the middles."""
+    watcher.viewer.sync()
+    camera = watcher.viewer.scene.camera
+    height, width = watcher.viewer.canvas.size
+    places = [
+        [
+            round(width / 2 + (64 * column + 31.5 - camera.center[-1]) * camera.zoom),
+            round(height / 2 + (64 * row + 31.5 - camera.center[-2]) * camera.zoom),
+        ]
+        for row in range(4)
+        for column in range(6)
+    ]
+    exact = view.exact()
+    view.canvas.evaluate(
+        """(canvas, places) => {
+            window.seen = [];
+            const context = canvas.getContext('2d');
+            new MutationObserver(() => {
+                if (canvas.dataset.exact !== undefined || window.seen.length > 8) return;
+                window.seen.push(places.map(([x, y]) => [...context.getImageData(x, y, 1, 1).data.slice(0, 3)]));
+            }).observe(canvas, {attributes: true, attributeFilter: ['data-seq']});
+        }""",
+        places,
+    )
+    layer = watcher.viewer.layers["patches"]
+    layer.visible = False
+    watcher.viewer.sync()
+    layer.visible = True
+    view.rest(watcher.viewer.sync())
+    wanted = np.array([exact[y, x, :3] for x, y in places], int)
+    return [np.abs(np.array(colors) - wanted).max() for colors in view.page.evaluate("() => window.seen")]
 
 
 def saved(download_path: Path) -> npt.NDArray[np.uint8]:

@@ -13,7 +13,7 @@ import pytest
 import xxhash
 from playwright.sync_api import Browser
 
-from e2e.conftest import View, opened_page, watching
+from e2e.conftest import View, moving_colors, opened_page, watching
 from napari_cuda.client.playout import gate
 from napari_cuda.netsim import NetSim
 from scene_server import SceneServer
@@ -34,7 +34,8 @@ _PARSE = """async ([packets, malformed]) => {
 
 
 @pytest.fixture(scope="module")
-def server(serve_scene: Callable[..., SceneServer]) -> SceneServer:
+def server(serve_scene: Callable[..., SceneServer], browser: Browser) -> SceneServer:
+    """One for each browser: its tests change the scene."""
     return serve_scene("patches", size=(480, 360))
 
 
@@ -109,36 +110,7 @@ def test_the_canvas_is_the_servers_framebuffer(view: View, server: SceneServer) 
 
 def test_moving_pictures_have_the_right_colours(view: View, server: SceneServer) -> None:
     with watching(server) as watcher:
-        watcher.viewer.sync()
-        camera = watcher.viewer.scene.camera
-        height, width = watcher.viewer.canvas.size
-        places = [
-            [
-                round(width / 2 + (64 * column + 31.5 - camera.center[-1]) * camera.zoom),
-                round(height / 2 + (64 * row + 31.5 - camera.center[-2]) * camera.zoom),
-            ]
-            for row in range(4)
-            for column in range(6)
-        ]
-        exact = view.exact()
-        view.canvas.evaluate(
-            """(canvas, places) => {
-                window.seen = [];
-                const context = canvas.getContext('2d');
-                new MutationObserver(() => {
-                    if (canvas.dataset.exact !== undefined || window.seen.length > 8) return;
-                    window.seen.push(places.map(([x, y]) => [...context.getImageData(x, y, 1, 1).data.slice(0, 3)]));
-                }).observe(canvas, {attributes: true, attributeFilter: ['data-seq']});
-            }""",
-            places,
-        )
-        layer = watcher.viewer.layers["patches"]
-        layer.visible = False
-        watcher.viewer.sync()
-        layer.visible = True
-        view.rest(watcher.viewer.sync())
-        wanted = np.array([exact[y, x, :3] for x, y in places], int)
-        errors = [np.abs(np.array(colors) - wanted).max() for colors in view.page.evaluate("() => window.seen")]
+        errors = moving_colors(view, watcher)
         # 0 would be an exact picture: it is the moving ones that are asked about.
         assert any(0 < error <= 3 for error in errors), errors
         assert len(errors) >= 2, "one of what is hidden, one of what is shown"
@@ -247,20 +219,6 @@ def test_the_page_is_closed_to_scripts_of_others(server: SceneServer) -> None:
     with urllib.request.urlopen(f"{server.url}viewer.js", timeout=30) as answer:
         policy = answer.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy and "unsafe" not in policy
-
-
-def test_without_a_decoder_one_line_says_why_and_what_helps(browser: Browser, server: SceneServer) -> None:
-    context = browser.new_context()
-    context.add_init_script(
-        "delete globalThis.VideoDecoder; Object.defineProperty(window, 'isSecureContext', {value: false});"
-    )
-    page = context.new_page()
-    page.goto(server.connect_url)
-    line = page.locator(".nc-banner")
-    line.wait_for(state="visible")
-    assert "ssh -L" in line.inner_text() and "--tls" in line.inner_text()
-    page.wait_for_function("() => document.querySelectorAll('.nc-layer').length === 1")  # all else works
-    context.close()
 
 
 def test_several_views_on_a_page_end_without_a_trace(view: View) -> None:

@@ -20,7 +20,6 @@ from integration.test_window import pump_until, qt, row_index
 from napari_cuda.client.headless import RemoteViewer
 from napari_cuda.client.mirror.remote_layers import RemoteLayer
 from napari_cuda.client.playout.presenter import PlayoutMode
-from napari_cuda.client.qt.layer_actions import NO_FEATURES_HERE
 from napari_cuda.client.qt.null_visuals import NullVispyLayer
 from napari_cuda.client.qt.window import StreamedViewer
 from napari_cuda.server_process import ServerProcess
@@ -291,16 +290,6 @@ def test_shapes_are_measured_on_the_server(window: StreamedViewer, there: Remote
     for other in others:
         other.visible = True
     window.sync(30)
-
-
-def test_the_table_of_features_says_where_they_are(window: StreamedViewer) -> None:
-    docks = set(window.window.dock_widgets)
-    for path in (("Layers", "Metadata", "Features table"), ("Plugins", "Features table")):
-        said = len(notification_manager.records)
-        menu_entry(window, *path).trigger()
-        words = [record.message for record in notification_manager.records[said:]]
-        assert words == [NO_FEATURES_HERE]
-    assert set(window.window.dock_widgets) == docks
 
 
 def test_histogram_by_its_button(window: StreamedViewer) -> None:

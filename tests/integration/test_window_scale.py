@@ -21,8 +21,6 @@ from window_costs import actions, actions_ms, samples_ms, settle, turns_ms
 LAYERS = 100
 MANY = 500
 ROUNDS = 3
-TURNS_OF_A_FIRST_LAYER = 10
-"""Meanwhile modules are imported, the registry of units is read, and the first controls are made, as in napari."""
 
 
 @pytest.mark.slow
@@ -69,8 +67,7 @@ def test_five_hundred_layers_stall_nobody(serve_scene: Serve) -> None:
         viewer = napari_cuda.connect(server.connect_url, timeout_s=600)
         settle(viewer)
     assert len(viewer.layers) == MANY
-    began = next(number for number, ms in enumerate(coming) if ms > 10) + TURNS_OF_A_FIRST_LAYER
-    assert_no_hang(coming[began:])
+    assert_no_hang(coming[1:])  # in the first the window was made
     with turns_ms() as coming_anew:
         viewer._session.mirror.command("scene.snapshot")
         viewer._session.mirror.flush()
@@ -98,12 +95,12 @@ def assert_no_hang(turns: list[float]) -> None:
     """What comes or goes is so cut that the window gets its turn: none takes much longer than what most take.
 
     All thumbnails at once would, or sixteen layers: ten times as long. So would, now and then, Python's looking at all
-    objects. At the end of it all layers are sliced and arranged, which is longer than a layer or two.
+    objects; the first layer, if units were read with it; and the end, if all layers were sliced there.
     """
     layers = [ms for ms in turns if ms > 10]
     usual_ms = statistics.median(layers)
     assert len(layers) > MANY / 5, "several layers at a time, at most"
-    assert max(layers) < 6 * usual_ms, (usual_ms, sorted(layers)[-10:])
+    assert max(layers) < 3 * usual_ms, (usual_ms, sorted(layers)[-10:])
     assert sum(ms > 2.5 * usual_ms for ms in layers) <= 4, (usual_ms, sorted(layers)[-10:])
     # Nor is a layer dearer for those that are there: the last hundred turns beside the first.
     assert statistics.median(layers[-100:]) < 2.5 * statistics.median(layers[:100]), (layers[:5], layers[-5:])

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
+from napari.settings import get_settings
+from napari.utils.action_manager import action_manager
+from napari.utils.key_bindings import KeyBinding
 from qtpy.QtCore import QEvent, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtTest import QTest
@@ -44,8 +47,11 @@ def server(serve_scene: Serve) -> SceneServer:
 
 @pytest.fixture(scope="module")
 def window(server: SceneServer) -> Iterator[StreamedViewer]:
-    """A window at the end of a long way, its canvas of the gestures' size."""
+    """A window at the end of a long way, its canvas of the gestures' size; its user has a key of their own."""
     require_display()
+    settings = get_settings().shortcuts
+    usual = dict(settings.shortcuts)
+    settings.shortcuts = {**usual, "napari:delete_selected_points": [KeyBinding.from_str("Alt-D")]}
     with NetSim(server.connect_url, FAR) as way:
         viewer = napari_cuda.connect(way.connect_url, timeout_s=60)
         fix_canvas_size(viewer, CANVAS)
@@ -53,6 +59,16 @@ def window(server: SceneServer) -> Iterator[StreamedViewer]:
         viewer.sync(30)
         yield viewer
         viewer.close()
+    settings.shortcuts = usual
+    for action, keys in usual.items():  # napari keeps them for all windows of the process
+        rebind(action, keys)
+
+
+def rebind(action: str, keys: Iterable[Any]) -> None:
+    """Give an action other keys, as napari's preferences do."""
+    action_manager.unbind_shortcut(action)
+    for key in keys:
+        action_manager.bind_shortcut(action, key)
 
 
 def send_mouse(
@@ -133,6 +149,27 @@ def test_undo_and_redo_by_the_users_keys(window: StreamedViewer, server: SceneSe
     assert server.contents()["cells"] == filled
     press_key(window, Qt.Key.Key_M)
     assert pump_until(window, lambda: layer.selected_label == 51), "a new label comes from the data"
+
+
+def test_keys_of_the_user_s_settings_act_on_the_server(window: StreamedViewer, server: SceneServer) -> None:
+    """One that the settings had when the window came, one that is changed in it; the usual ones do nothing then."""
+    begin(window, BY_NAME["spots: add points"])
+    window.sync(30)
+    before = server.contents()["spots"]
+    rebind("napari:select_all_in_slice", [KeyBinding.from_str("Alt-S")])
+    for key in (Qt.Key.Key_A, Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
+        press_key(window, key)
+    window.sync(30)
+    assert same(server.contents()["spots"], before)
+    press_key(window, Qt.Key.Key_S, Qt.KeyboardModifier.AltModifier)
+    press_key(window, Qt.Key.Key_D, Qt.KeyboardModifier.AltModifier)
+    window.sync(30)
+    left = server.contents()["spots"]
+    assert not same(left, before)
+    press_key(window, Qt.Key.Key_S, Qt.KeyboardModifier.AltModifier)
+    press_key(window, Qt.Key.Key_D, Qt.KeyboardModifier.AltModifier)
+    window.sync(30)
+    assert same(server.contents()["spots"], left), "all of the slice went at once"
 
 
 def test_space_moves_the_camera_and_gives_the_tool_back(window: StreamedViewer, server: SceneServer) -> None:

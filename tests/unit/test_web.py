@@ -36,6 +36,15 @@ def test_the_module_imports_nothing_and_mounts() -> None:
         assert len(re.findall(rf"^export (?:async )?function {name}\(", module, re.MULTILINE)) == 1
 
 
+def test_a_notebooks_module_is_the_pages_and_what_mounts_it_without_imports() -> None:
+    module = web.widget_module()
+    assert module.startswith(web.viewer_module())
+    # A notebook loads it as text, from a blob: there is nothing beside it.
+    assert not re.search(r"^import ", module, re.MULTILINE)
+    assert "export default { render }" in module
+    assert len(re.findall(r"^export function commTransport\(", module, re.MULTILINE)) == 1
+
+
 def test_module_and_style_are_small() -> None:
     size = sum(len(gzip.compress(text.encode())) for text in (web.viewer_module(), web.asset("viewer.css")))
     assert 10_000 < size <= LARGEST_GZIPPED
@@ -57,6 +66,6 @@ def test_the_module_is_valid_javascript(tmp_path: Path) -> None:
     if node is None:
         pytest.skip("there is no node here; the browser tests load the module")
     module = tmp_path / "viewer.mjs"
-    module.write_text(web.viewer_module())
+    module.write_text(web.widget_module())
     checked = subprocess.run([node, "--check", str(module)], capture_output=True, text=True, check=False, timeout=60)
     assert checked.returncode == 0, checked.stderr

@@ -14,7 +14,8 @@ from msgspec.structs import replace
 from napari_cuda.client.control.job_board import OWN, JobBoard
 from napari_cuda.client.errands import Errands
 from napari_cuda.client.net.array_stream import ArrayStream
-from napari_cuda.client.net.file_service import FileService, Transfer, TransferCancelled, size_of
+from napari_cuda.client.net.file_service import FileService, size_of
+from napari_cuda.client.net.transfer import Transfer, TransferCancelled
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.errors import DataError, NapariCudaError
 from napari_cuda.protocol.wire_types import Wire
@@ -40,7 +41,8 @@ class DataAccess:
         self._command = command
         self._post = post
         self._numbers = itertools.count(1)
-        self._transfers: dict[str, Transfer] = {}
+        self._transfers: dict[str, tuple[Transfer, Callable[[Exception], None]]] = {}
+        """By job: what can be given up, and who is told that it was."""
         self._targets: dict[int, Path] = {}
         """Where what an export makes is to go: by the number of its command."""
         self.board.watch(self._follow)
@@ -92,11 +94,11 @@ class DataAccess:
 
     def cancel(self, job: str) -> None:
         """Give a job up."""
-        transfer = self._transfers.get(job)
-        if transfer is not None:
-            transfer.cancel()
-        else:
+        transfer, ended = self._transfers.get(job, (None, None))
+        if transfer is None or ended is None:
             self._command("job.cancel", job=job)
+        elif transfer.cancel():
+            ended(TransferCancelled())  # its thread still has the server forget what arrived: nobody waits for that
 
     def follow(self, service: FileService) -> None:
         """Another session begins, perhaps on another server: what was on its way to the old one is given up."""
@@ -109,7 +111,7 @@ class DataAccess:
         self.errands.close()
 
     def _give_up(self) -> None:
-        for transfer in self._transfers.values():
+        for transfer, _ended in self._transfers.values():
             transfer.cancel()
 
     def _follow(self, job: m.JobUpdate) -> None:
@@ -151,10 +153,14 @@ class DataAccess:
         transfer = Transfer(report)
 
         def done(result: Any) -> None:
+            if job.job not in self._transfers:
+                return  # given up
             end("done", result if isinstance(result, dict) else {})
             then(result)
 
         def ended_badly(error: Exception) -> None:
+            if job.job not in self._transfers:
+                return
             why = "" if isinstance(error, TransferCancelled) else f"{title}: {error}"
             end("failed" if why else "cancelled", error=why)
             failed(why)
@@ -165,10 +171,16 @@ class DataAccess:
             self._transfers.pop(job.job, None)
             self.board.take(replace(job, state=state, result=result or {}, error=error))
 
-        self._transfers[job.job] = transfer
+        self._transfers[job.job] = transfer, ended_badly
         self.board.take(job)
+
+        def carry() -> Any:
+            result = work(transfer)
+            transfer.arrive()
+            return result
+
         try:
-            self.errands.run("transfer", lambda: work(transfer), done, ended_badly, transfer.cancel)
+            self.errands.run("transfer", carry, done, ended_badly, transfer.cancel)
         except NapariCudaError as error:
             ended_badly(error)
         return job.job

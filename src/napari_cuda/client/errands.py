@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
-from napari_cuda.client.net.file_service import TransferCancelled
+from napari_cuda.client.net.transfer import TransferCancelled
 from napari_cuda.client.net.transport import Post
 from napari_cuda.protocol.errors import NapariCudaError
 from napari_cuda.worker import Deadline, Worker
@@ -30,7 +30,7 @@ class Errands:
         work: Callable[[], T],
         done: Callable[[T], None],
         failed: Callable[[Exception], None],
-        cancel: Callable[[], None] = lambda: None,
+        cancel: Callable[[], object] = lambda: None,
     ) -> None:
         """Do `work` on a thread, then `done` with its result here, or `failed` with the NapariCudaError, OSError or
         TransferCancelled that it raised.

@@ -14,6 +14,7 @@ from napari.components import ViewerModel
 
 from napari_cuda.client.config import ClientConfig
 from napari_cuda.client.data_access import DataAccess
+from napari_cuda.client.feature_tables import FeatureTables
 from napari_cuda.client.layer_upload import LayerUploads
 from napari_cuda.client.loop import ClientStreamLoop, Host
 from napari_cuda.client.loop_lifecycle import start_loop, stop_loop
@@ -78,6 +79,7 @@ class RemoteSession:
         self.loop.link.on_shown = self.cursor.follow
         self.data = DataAccess(self.mirror.command, host.post, FileService(config))
         self._regions = DataService(config, self._sent)
+        self._tables = FeatureTables(self.data.errands, lambda: self._regions, host.notify)
         viewer.layers.events.inserted.connect(self._say_where_data_is)
         self.mirror.use(LayerUploads(self.data, self._wait_for_layer))
         self.loop.link.on_job = self.data.board.take
@@ -143,6 +145,7 @@ class RemoteSession:
     def _say_where_data_is(self, event: Any) -> None:
         if isinstance(event.value, RemoteLayer):
             event.value.on_data = self._regions
+            event.value.on_tables = self._tables
 
     def _await_scene(self, timeout_s: float) -> None:
         state = self.loop.state

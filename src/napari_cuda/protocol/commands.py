@@ -18,6 +18,9 @@ from napari_cuda.protocol.messages import LayerState
 LayerId = Annotated[str, msgspec.Meta(max_length=64)]
 ServerPath = Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
 
+MOST_SELECTED = 100_000
+"""Elements in one message: a million numbers would take 7 MB."""
+
 MOST_PATHS = 4096
 """Files opened by one command: more are a folder."""
 
@@ -44,9 +47,18 @@ class RemoveLayer(CommandArgs, frozen=True):
 
 
 class RefreshLayer(CommandArgs, frozen=True):
-    """shows what was written to the layer's data"""
+    """shows what was written to the layer's data; or makes colours (`remap`: their limits, too) or texts anew"""
 
     layer: LayerId
+    what: Literal["data", "colors", "text"] = "data"
+    remap: bool = False
+
+
+class SelectElements(CommandArgs, frozen=True):
+    """selects these points or shapes of the layer, by their numbers, and no others"""
+
+    layer: LayerId
+    elements: Annotated[list[Annotated[int, msgspec.Meta(ge=0)]], msgspec.Meta(max_length=MOST_SELECTED)]
 
 
 class ResetContrastLimits(CommandArgs, frozen=True):
@@ -175,6 +187,7 @@ class CancelJob(CommandArgs, frozen=True):
 COMMANDS: dict[str, type[CommandArgs]] = {
     "layer.remove": RemoveLayer,
     "layer.refresh": RefreshLayer,
+    "layer.select": SelectElements,
     "layer.reset_contrast_limits": ResetContrastLimits,
     "layer.action": ActOnLayer,
     "layer.reset_contrast_limits_range": ResetContrastLimitsRange,

@@ -11,6 +11,12 @@ from napari_cuda.protocol.errors import NapariCudaError, RemoteError, with_trace
 
 DTYPE_HEADER, SHAPE_HEADER, REVISION_HEADER = "x-dtype", "x-shape", "x-revision"
 
+ROWS_HEADER = "x-rows"
+"""How many rows a table of features has, of which the first ones may have been asked for."""
+
+TABLE_ITEM_BYTES = 8
+"""Of most values in a table: what packing goes by."""
+
 LONGEST_TRACEBACK = 16_000
 """Characters, the last of it: what raised stands there."""
 

@@ -8,11 +8,16 @@ from __future__ import annotations
 import enum
 import struct
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from napari_cuda.protocol.errors import PacketError
 
 MAGIC = b"NC"
 VERSION = 2
+
+Coding = Literal["h264", "h264-limited", "jpeg"]
+"""What the access units of a stream are: H.264 in full range; in limited range, for a decoder that takes every
+stream for that; JPEG, for a browser that decodes no video."""
 
 # magic, version, kind, flags, ndisplay, part, seq, epoch, revision, input id, capture time,
 # canvas size, coded size, margin, picture hash, camera: centre (3), zoom, angles (3), perspective.
@@ -24,7 +29,10 @@ class PacketKind(enum.IntEnum):
     """What the payload is."""
 
     ACCESS_UNIT = 1
-    """One H.264 access unit, Annex B; SPS and PPS in band before every IDR."""
+    """One H.264 access unit, Annex B; SPS and PPS in band before every IDR.
+
+    For a viewer that asked for it, one JPEG.
+    """
     STILL = 2
     """The last part of the exact picture, a PNG; its RGBA bytes hash to `PacketHeader.picture_hash`."""
     UNCHANGED = 3

@@ -13,17 +13,20 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import version
 from pathlib import PurePath
+from typing import Any
 from urllib.parse import quote
 
+import numpy.typing as npt
 from napari.components import ViewerModel
 from napari.utils import resize_dask_cache
 from npe2 import PluginManager
 from starlette.types import ASGIApp
 
 from napari_cuda.protocol import messages as m
-from napari_cuda.protocol.errors import StartupError
+from napari_cuda.protocol.errors import DataError, StartupError
 from napari_cuda.server.config import ServerConfig
 from napari_cuda.server.data.chunks import Chunks
 from napari_cuda.server.data.dask_scheduler import DaskScheduler
@@ -39,6 +42,7 @@ from napari_cuda.server.interrupts import Interrupts
 from napari_cuda.server.log_ring import LogRing
 from napari_cuda.server.metrics import ServerMetrics
 from napari_cuda.server.net import http
+from napari_cuda.server.net.channels import Channels, Tell
 from napari_cuda.server.net.data import DataHost
 from napari_cuda.server.net.files import FileHost
 from napari_cuda.server.net.listener import Listener, bind
@@ -57,6 +61,7 @@ from napari_cuda.server.render.progress import ProgressBars
 from napari_cuda.server.render.scene_bridge import SceneBridge
 from napari_cuda.server.render.stage import Stage
 from napari_cuda.server.render.surfaces import Surfaces
+from napari_cuda.stored_arrays import read_arrays
 from napari_cuda.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -110,6 +115,9 @@ class Server:
         self._stage: Stage | None = None
         self._port = config.port
         self._renderer = ""
+        self._closed = False
+        self._listener: Listener | None = None
+        self._open_channels: Callable[[Tell], Channels] | None = None
 
     @property
     def url(self) -> str:
@@ -142,19 +150,17 @@ class Server:
         """What draws: the GL renderer's name."""
         return self._renderer
 
-    def start(self, paths: Sequence[str] = ()) -> None:
+    def start(self, paths: Sequence[str] = (), *, listening: bool = True) -> None:
         """Bring everything up, in order; on failure what had come up is taken down again.
 
-        Raises StartupError or DataError in one line.
+        Without `listening` there is no port until `listen`. Raises StartupError or DataError in one line.
         """
         self._title = _title(paths) or self._title
         with ExitStack() as parts:
             for logger in self._logs:
                 logger.addHandler(self._log)
                 parts.callback(logger.removeHandler, self._log)
-            listening = bind(self.config)
-            parts.callback(listening.close)
-            self._port = listening.getsockname()[1]
+            port = self._bind(parts) if listening else None
             gl = EglContext(self.config.gl_device)
             parts.callback(gl.close)
             self._renderer = gl.renderer
@@ -200,13 +206,32 @@ class Server:
             parts.callback(plugins_registered.disconnect, self._tell_plugins)
             self.metrics.watch("commands", lambda: render_loop.waiting)
             app = self._application(self._loop, viewers, hub, FileHost(roots, files), bars)
-            listener = Listener(self.config, listening, event_loop, app)
+            listener = self._listener = Listener(self.config, port, event_loop, app)
             parts.callback(listener.stop)
             listener.start()
+            self._open_channels = partial(Channels, app, event_loop, self.config.token)
             warming = Worker("warm-up", warm_up)
             parts.callback(warming.stop)
             warming.start()
             self._parts = parts.pop_all()
+
+    def _bind(self, parts: ExitStack) -> socket.socket:
+        port = bind(self.config)
+        parts.callback(port.close)
+        self._port = port.getsockname()[1]
+        return port
+
+    def listen(self) -> None:
+        """Answer on a port too, after a start without; StartupError if it cannot be had."""
+        if self._listener is None:
+            raise RuntimeError("start the server before it listens")
+        self._listener.listen(self._bind(self._parts))
+
+    def open_channels(self, tell: Tell) -> Channels:
+        """Return another way for pages: of messages, which `tell` sends them."""
+        if self._open_channels is None:
+            raise RuntimeError("start the server before pages come to it")
+        return self._open_channels(tell)
 
     def add(self, viewer: ViewerModel) -> Stage:
         """Make ready to show a viewer; `turn_to` shows it. Close its canvas before the server."""
@@ -281,6 +306,15 @@ class Server:
         """Do what there is to do within a loop of Qt's; return the seconds until there may be more."""
         return LOOK_S if self._loop is None else self._loop.turn_within()
 
+    def wait_in(self, idle: Idle) -> None:
+        """Have `idle` woken when there is something to do, by whoever calls `turn` instead of `run`."""
+        if self._loop is not None:
+            self._loop.wait_in(idle)
+
+    def turn(self) -> float:
+        """Do what there is to do, instead of `run`; return the seconds until there may be more."""
+        return LOOK_S if self._loop is None else self._loop.turn()
+
     def run(self, until: threading.Event | None = None, idle: Idle | None = None) -> None:
         """Render until `stop`, or `until` is set and the server woken. `idle` is how to wait for work. Blocks."""
         if self._loop is None:
@@ -297,8 +331,14 @@ class Server:
         if self._viewers is not None:
             self._viewers.say_goodbye(reason, GOODBYE_S)
 
+    @property
+    def closed(self) -> bool:
+        """True once it was closed."""
+        return self._closed
+
     def close(self) -> None:
         """Take everything down, in reverse order."""
+        self._closed = True
         self._parts.close()
 
     def wake(self) -> None:
@@ -380,10 +420,20 @@ class Server:
             submit=submit,
             ask=loop.ask,
         )
-        data = DataHost(loop.post, loop.applied, LayerDataAccess(loop))
+        data = DataHost(loop.post, loop.applied, LayerDataAccess(loop), self._received)
         return http.build(
             http.HttpHost(self.config, session, hub, loop.show, self.metrics, files, self.interrupts.ask, data)
         )
+
+    def _received(self, path: str) -> list[npt.NDArray[Any]]:
+        """Return the arrays of a file that a client sent, which goes. Any thread."""
+        if self._equipment is None:
+            raise DataError("the server ends")
+        resolved = self._equipment.roots.resolve(path)
+        try:
+            return read_arrays(resolved)
+        finally:
+            self._equipment.files.uploads.release(resolved)
 
 
 def _title(paths: Sequence[str]) -> str:

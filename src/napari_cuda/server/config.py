@@ -34,6 +34,9 @@ class ServerConfig:
     tls: tuple[Path, Path] | None = None
     """Certificate and private key, both PEM."""
     allowed_origins: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses and networks of proxies that are believed when they say that a browser came by TLS, besides those of
+    this machine."""
     gl_device: GlDevice = "auto"
     encoder: EncoderName = "auto"
     upload_limit_mb: int = DEFAULT_UPLOAD_LIMIT_MB
@@ -68,6 +71,11 @@ class ServerConfig:
             )
 
     def _check_places(self) -> None:
+        for proxy in self.trusted_proxies:
+            try:
+                ipaddress.ip_network(proxy)
+            except ValueError:
+                raise ConfigError(f"--trusted-proxy {proxy!r} is no address such as 10.0.0.2 or 10.0.0.0/24") from None
         for file in self.tls or ():
             if not file.is_file():
                 raise ConfigError(f"TLS file {file} does not exist")
@@ -76,6 +84,9 @@ class ServerConfig:
                 raise ConfigError(f"--allow-url {url!r} is no address such as https://HOST/FOLDER or s3://BUCKET")
         if self.scheduler is not None and not re.fullmatch(r"((tcp|tls|ws|wss)://)?[^/\s]+:\d+", self.scheduler):
             raise ConfigError(f"--scheduler {self.scheduler!r} is no address such as tcp://HOST:8786")
+        for origin in self.allowed_origins:
+            if not re.fullmatch(r"https?://[^/\s]+", origin):
+                raise ConfigError(f"--allow-origin {origin!r} is no origin such as https://HOST, without a path")
         for root in self.roots:
             if not root.is_dir():
                 raise ConfigError(f"root {root} is not a folder")

@@ -12,7 +12,8 @@ from importlib.resources import files
 
 PARTS = (
     "packet", "gate", "digest", "still", "decoder", "backoff", "transport", "stream", "session", "control", "camera",
-    "dom", "screen", "hands", "editors", "layers", "dims", "cursor", "files", "panels", "script", "app",
+    "dom", "screen", "hands", "editors", "layers", "controls", "dims", "cursor", "files", "panels", "script",
+    "stage", "frame", "app",
 )  # fmt: skip
 """The parts of `viewer.js`, each after those that it imports."""
 
@@ -25,6 +26,12 @@ def viewer_module() -> str:
     """Return `viewer.js`: all parts as one ES module, with `mount` among its exports."""
     texts = [_text(f"parts/{part}.js") for part in PARTS]
     return "// @ts-check\n" + "\n".join(_CHECKED.sub("", _IMPORT.sub("", text)) for text in texts)
+
+
+@cache
+def widget_module() -> str:
+    """Return what a notebook's widget is made of: `viewer.js`, and what mounts it in a cell, as one ES module."""
+    return viewer_module() + "\n" + _CHECKED.sub("", _IMPORT.sub("", _text("widget.js")))
 
 
 @cache

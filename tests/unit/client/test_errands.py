@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from napari_cuda.client.errands import MOST_ERRANDS, Errands
-from napari_cuda.client.net.file_service import TransferCancelled
+from napari_cuda.client.net.transfer import TransferCancelled
 from napari_cuda.protocol.errors import DataError, NapariCudaError
 
 Posted = queue.Queue[Callable[[], None]]

@@ -40,6 +40,8 @@ def test_the_token_is_not_shown() -> None:
     ("options", "words"),
     [
         ({"port": -1}, "port -1"),
+        ({"trusted_proxies": ("proxy.example.org",)}, "--trusted-proxy 'proxy.example.org' is no address"),
+        ({"allowed_origins": ("https://example.org/page",)}, "--allow-origin 'https://example.org/page' is no origin"),
         ({"port": 65536}, "port 65536"),
         ({"size": (15, 720)}, "size 15x720"),
         ({"size": (1280, 8193)}, "size 1280x8193"),

@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from types import FrameType
 from typing import Any
 
+import numpy as np
 from napari.layers import Layer
 
 from napari_cuda.client.mirror.remote_array import RemoteArray, RemoteLevels, Source, as_arrays, elements
 from napari_cuda.protocol.errors import DataError
 
 SETTERS: dict[str, tuple[str, ...]] = {
-    "labels": ("properties",),
-    "points": ("selected_data", "properties"),
-    "shapes": ("selected_data", "shape_type", "properties"),
+    "shapes": ("shape_type",),
     "surface": ("faces", "texcoords", "texture", "vertex_colors", "vertex_values", "vertices"),
-    "tracks": ("graph", "properties"),
-    "vectors": ("properties",),
+    "tracks": ("graph",),
 }
 """Kind → properties of its data that napari lets be set, besides `data` itself."""
 
@@ -64,6 +63,8 @@ class DataElsewhere:
     """Where the data is; None: nowhere, yet."""
     unsent: Any = None
     """The data that is on its way to the server."""
+    consequences: Callable[[], AbstractContextManager[None]]
+    """Within it, what becomes of dims is no wish of the user."""
     _quiet: int
 
     def refresh(self, *args: Any, **options: Any) -> None:
@@ -72,7 +73,7 @@ class DataElsewhere:
         if not asked_by_napari(inspect.currentframe()):
             self.command("layer.refresh")
 
-    def command(self, name: str) -> None:
+    def command(self, name: str, **args: Any) -> None:
         """Ask the server to do something with this layer."""
         raise NotImplementedError  # the layer, which has the connection, does it
 
@@ -89,17 +90,28 @@ class DataElsewhere:
         ]
         return RemoteLevels(levels) if several else levels[0]
 
-    def give_data(self, stub: Any, value: Any) -> None:
-        """Set the data on the server: pixels of the same shape and dtype, of elements as many as there are."""
+    def give_data(self, base: property, value: Any) -> None:
+        """Set the data on the server: pixels of any shape and dtype that napari takes, or elements.
+
+        In place of what is there, as in napari: who holds the array that the layer had keeps it as it is.
+        """
         if self.on_data is None or self.unsent is not None:
             self.refuse("data cannot be set here")
         elif self.remote_kind not in ("image", "labels"):
             self.on_data.replace(self.remote_id, as_arrays(self.remote_kind, value, self.ndim))
-        elif getattr(self, "multiscale", False) or (value.shape, value.dtype) != (stub.shape, stub.dtype):
-            self.refuse("data cannot be set here to another shape or dtype, nor of several levels at once")
         else:
-            RemoteArray(self.on_data, self.remote_id, 0, stub.shape, stub.dtype)[...] = value
-            self.command("layer.refresh")
+            several = bool(getattr(self, "multiscale", False))
+            given = value if several else [value]
+            levels = [level if hasattr(level, "dtype") else np.asarray(level) for level in given]
+            self.on_data.replace(self.remote_id, levels)
+            # What follows in a script goes by that; the server tells the same.
+            stubs = [np.broadcast_to(np.zeros((), level.dtype), level.shape) for level in levels]
+            with self.consequences(), self.applying():
+                base.__set__(self, stubs if several else stubs[0])
+
+    def applying(self) -> AbstractContextManager[None]:
+        """Set what the server says, without an echo."""
+        raise NotImplementedError  # as `command`
 
     def refuse(self, what: str) -> None:
         """Raise DataError unless it is napari or the mirror that builds the layer: `what` needs the data."""
@@ -119,6 +131,8 @@ def data_members(base: type[Layer], kind: str) -> dict[str, Any]:
     """Return what a remote layer's class has in place of its base's ways to the data."""
     setters = {name: _guarded(getattr(base, name), name) for name in ("data", *SETTERS.get(kind, ()))}
     setters["data"] = setters["data"].getter(_reading(getattr(base, "data")))  # noqa: B009 -- every kind has it
+    if hasattr(base, "selected_data"):
+        setters["selected_data"] = _selecting(getattr(base, "selected_data"))  # noqa: B009 -- not every kind has it
     methods = {name: _refusing(getattr(base, name), name) for name in METHODS.get(kind, ())}
     return {**setters, **methods}
 
@@ -136,11 +150,20 @@ def _reading(base: property) -> Callable[[Any], Any]:
 def _guarded(base: property, name: str) -> property:
     def fset(self: DataElsewhere, value: Any) -> None:
         if name == "data" and self._quiet == 0 and not asked_by_napari(inspect.currentframe()):
-            self.give_data(base.__get__(self), value)
+            self.give_data(base, value)
             return
-        if not (name == "selected_data" and len(value) == 0):  # nothing is what is selected here
-            self.refuse(f"{name} cannot be set here")
+        self.refuse(f"{name} cannot be set here")
         base.__set__(self, value)
+
+    return property(base.fget, fset, base.fdel, base.__doc__)
+
+
+def _selecting(base: property) -> property:
+    def fset(self: DataElsewhere, value: Any) -> None:
+        if self._quiet or (asked_by_napari(inspect.currentframe()) and not len(value)):
+            base.__set__(self, value)
+        else:  # which are selected only the server knows: here are none that could be
+            self.command("layer.select", elements=sorted(int(number) for number in value))
 
     return property(base.fget, fset, base.fdel, base.__doc__)
 

@@ -159,6 +159,8 @@ class LayerListMirror:
         if update.spec is not None:
             remote_layers.place(layer, update.spec)
         remote_layers.show(layer, shown)
+        if update.edited and isinstance(layer, RemoteLayer):
+            layer.edited()
         if "visible" in shown:
             self._show_mode(update.layer)
         if "name" in update.values:

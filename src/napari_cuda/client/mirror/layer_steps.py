@@ -34,18 +34,15 @@ class LayerSteps:
         self._steps = deque([*steps, finish])
         if len(self._steps) > LAYERS_AT_ONCE + 1:
             self._open.enter_context(self._batch())
+            self._steps.append(self._open.close)  # by itself: napari looks at all layers then
         else:
             while self._steps:
                 self.take()
 
     def take(self) -> None:
         """Take a step. One that raises is over: the others are still to be taken."""
-        try:
-            with _uncollected():
-                self._steps.popleft()()
-        finally:
-            if not self._steps:
-                self._open.close()  # else the canvas would never follow the layers again
+        with _uncollected():
+            self._steps.popleft()()
 
 
 @contextmanager

@@ -37,6 +37,7 @@ PRIVATE_NAMES: tuple[tuple[Any, str], ...] = (
     *((cls, "_extent_data_augmented") for cls in (Image, Labels, Points, Shapes, Surface, Tracks, Vectors)),
     (Layer, "_update_draw"),
     (Layer, "_slice_dims"),
+    *((Image(np.zeros((2, 2)))._slicing_state, name) for name in ("_slice_input", "_units", "make_slice_input")),
     (Layer, "_refresh_sync"),
     *((cls, "_update_thumbnail") for cls in (Image, Labels, Points, Shapes, Surface, Tracks, Vectors)),
     *((cls, "_drag_modes") for cls in (Image, Labels, Points, Shapes, Surface, Tracks, Vectors)),
@@ -139,8 +140,11 @@ class NoLocalData:
         """Thumbnails come from the server."""
 
     def _slice_dims(self, dims: Dims, force: bool = False) -> None:
-        """As napari's, but the extent is the same wherever the dimensions are."""
-        if self._slicing_state.set_slice_input_from_dims(dims, force) or force:  # type: ignore[attr-defined]
+        """As napari's, but nothing is read, and nobody is told if the same of the data is seen as before."""
+        state: Any = self._slicing_state  # type: ignore[attr-defined]
+        before, state._slice_input = state._slice_input, state.make_slice_input(dims)
+        state._units = dims.units
+        if force or _seen_of_data(before) != _seen_of_data(state._slice_input):
             self._refresh_sync(data_displayed=True, highlight=True)  # type: ignore[attr-defined]
 
     def _reset_editable(self) -> None:
@@ -152,6 +156,13 @@ class NoLocalData:
     def _calc_data_range(self, mode: str = "data") -> tuple[float, float]:
         low, high = self.contrast_limits_range  # type: ignore[attr-defined]
         return float(low), float(high)
+
+
+def _seen_of_data(slice_input: Any) -> object:
+    """Return along which axes a layer's data is seen, and where on the others: a point on those changes nothing."""
+    world, hidden = slice_input.world_slice, slice_input.not_displayed
+    places = [(world.point[axis], world.margin_left[axis], world.margin_right[axis]) for axis in hidden]
+    return slice_input.ndisplay, slice_input.order, places
 
 
 class NoLocalStatus:
@@ -261,6 +272,20 @@ def added_unselected(layers: LayerList) -> Iterator[None]:
         yield
     finally:
         layers._activate_on_insert = activate
+
+
+@contextmanager
+def sliced_once(viewer: ViewerModel) -> Iterator[None]:
+    """Within this dims change, and all layers are sliced once, after it: napari does at each change."""
+    slicer: Any = viewer._layer_slicer
+    asked: list[object] = []
+    slicer.submit = lambda **what: asked.append(what)
+    try:
+        yield
+    finally:
+        del slicer.submit
+        if asked:
+            slicer.submit(layers=viewer.layers, dims=viewer.dims)
 
 
 def remake_slicing(layer: Layer) -> None:

@@ -8,8 +8,10 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from napari_cuda.feature_table import Features
 from napari_cuda.protocol.layer_data import LayerData
 from napari_cuda.protocol.region import Region, blocks, parse_index
 
@@ -37,8 +39,14 @@ class Source(Protocol):
     def write(self, layer: str, number: int, region: Region, values: Pixels) -> None:
         """Write values, of a region's shape or one for all of it, to a region of bounded size."""
 
-    def replace(self, layer: str, arrays: Sequence[Pixels]) -> None:
-        """Set the data of a layer without pixels anew."""
+    def replace(self, layer: str, arrays: Sequence[Any]) -> None:
+        """Set the data of a layer anew, lazy arrays as they are computed."""
+
+    def features(self, layer: str, known: str = "", rows: int | None = None) -> Features | None:
+        """Return a layer's table of features, or its first `rows`; None if it is the one of the tag that is `known`."""
+
+    def set_features(self, layer: str, table: pd.DataFrame, *, in_place: bool) -> None:
+        """Set a layer's table of features, or only the columns that the table has, in their first rows."""
 
 
 class RemoteArray(NDArrayOperatorsMixin):

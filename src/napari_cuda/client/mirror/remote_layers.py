@@ -24,6 +24,7 @@ from napari_cuda.client.mirror.napari_adapter import (
     remake_slicing,
     symbols,
 )
+from napari_cuda.client.mirror.remote_features import FeaturesElsewhere, feature_members
 from napari_cuda.client.mirror.remote_tools import RemoteTools, bind_remote_keys, tool_members
 from napari_cuda.evented_parts import watch_parts
 from napari_cuda.layer_state import check_placement
@@ -40,7 +41,7 @@ OnSet = Callable[["RemoteLayer", Property, Wire], None]
 OnCommand = Callable[[str, dict[str, Wire]], None]
 
 
-class RemoteLayer(RemoteTools, DataElsewhere, NoLocalData):
+class RemoteLayer(RemoteTools, DataElsewhere, FeaturesElsewhere, NoLocalData):
     """What all remote layers share. Owner: GUI thread.
 
     Inside `applying()` setters only set; outside, the user's value is set and handed to
@@ -85,6 +86,7 @@ class RemoteLayer(RemoteTools, DataElsewhere, NoLocalData):
     def built(self) -> None:
         """napari's constructor is done."""
         self._held = {}
+        self.announce_features()
         watch_parts(self, layer_properties(self.remote_kind).values(), self._tell)
 
     def attach(
@@ -187,20 +189,6 @@ class RemoteLayer(RemoteTools, DataElsewhere, NoLocalData):
         finally:
             self._tell(row)
 
-    def feature_names(self) -> list[str]:
-        """Return the names of the layer's features; their values are on the server."""
-        return [str(name) for name in getattr(self, "features", ())]
-
-    def set_features(self, base: property, features: Any) -> None:
-        """Take over the names of features. AttributeError if a user sets some: they are data."""
-        if self._quiet == 0:
-            raise AttributeError("features belong to the data: set them on the server")
-        if isinstance(features, tuple):
-            count = _STUB_ELEMENTS.get(self.remote_kind, 0)
-            # Numbers where there are elements: tracks are coloured by them. Else anything may be a default.
-            features = dict.fromkeys(features, np.zeros(count) if count else np.empty(0, dtype=object))
-        base.__set__(self, features)
-
     def _tell(self, row: Property) -> None:
         if self._quiet == 0 and self.on_set is not None:
             self.on_set(self, row, conversion.read(self, row))
@@ -257,27 +245,21 @@ def _held(base: property, row: Property) -> property:
     return property(fget, fset, base.fdel, base.__doc__)
 
 
-def _features(base: property, _row: Property) -> property:
-    def fset(self: RemoteLayer, value: Any) -> None:
-        self.set_features(base, value)
-
-    return property(base.fget, fset, base.fdel, base.__doc__)
-
-
 def _remote_class(base: type[Layer], kind: str) -> type[Layer]:
     """Return `Remote<Base>`: the base with the setters of all its table rows gated, but for those of its parts."""
     members = {
         "__doc__": f"napari's {base.__name__} layer, its data on the server.",
         **data_members(base, kind),
+        **feature_members(base),
         **tool_members(base, kind),
     }
     for row in layer_properties(kind).values():
-        if "." in row.attribute:
+        if "." in row.attribute or not row.writable:  # features: see `feature_members`
             continue
         own = getattr(base, row.attribute)
         if not isinstance(own, property):
             raise TypeError(f"{base.__name__}.{row.attribute} is not a property: the table's row cannot be gated")
-        gate = _features if not row.writable else _held if row.held else _gated
+        gate = _held if row.held else _gated
         members[row.attribute] = gate(own, row)
     if hasattr(base, "histogram"):
         members["histogram"] = property(RemoteLayer.server_histogram, doc="napari's histogram, the server's counts.")
@@ -364,10 +346,6 @@ def _extent(spec: m.LayerSpec) -> npt.NDArray[np.float64] | None:
 def _levels(layer: Layer) -> list[tuple[int, ...]]:
     data: Any = layer.data
     return [level.shape for level in data] if getattr(layer, "multiscale", False) else [data.shape]
-
-
-_STUB_ELEMENTS = {"surface": 3, "tracks": 1}
-"""How many elements the stub of a kind has, where napari does not take none."""
 
 
 def _stub_args(spec: m.LayerSpec) -> tuple[Any, ...]:

@@ -19,7 +19,7 @@ from napari_cuda.client.control.control_state import LAYER_PREFIX, Restore
 from napari_cuda.client.control.placement import OwnCanvas
 from napari_cuda.client.loop_state import ClientLoopState, LoopPhase
 from napari_cuda.client.mirror.layer_list import LayerListMirror
-from napari_cuda.client.mirror.napari_adapter import set_canvas_theme
+from napari_cuda.client.mirror.napari_adapter import set_canvas_theme, sliced_once
 from napari_cuda.client.mirror.remote_input import RemoteInput
 from napari_cuda.client.mirror.remote_layers import RemoteLayer
 from napari_cuda.client.mirror.unsent_layers import Senders
@@ -298,10 +298,11 @@ class ViewerMirror:
 
     def _show_model(self) -> None:
         """Show dims and camera. Setting dims or ndisplay moves napari's camera; the server's pose is the truth."""
-        self._show(Scope.DIMS, self._viewer.dims)
-        self._show(Scope.VIEW, self.view, ("ndisplay",))
-        # Twice: a change of ndisplay moves the point of the dimension that was rolled in.
-        self._show(Scope.DIMS, self._viewer.dims)
+        with sliced_once(self._viewer):
+            self._show(Scope.DIMS, self._viewer.dims)
+            self._show(Scope.VIEW, self.view, ("ndisplay",))
+            # Twice: a change of ndisplay moves the point of the dimension that was rolled in.
+            self._show(Scope.DIMS, self._viewer.dims)
         self._show(Scope.CAMERA, self._viewer.scene.camera)
 
     def _show(self, scope: Scope, root: object, names: Iterable[str] | None = None) -> None:

@@ -17,15 +17,21 @@ from urllib.parse import quote, urlencode
 import msgspec
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from napari_cuda.client.config import ClientConfig
 from napari_cuda.client.net.array_stream import ArrayStream
+from napari_cuda.client.net.file_service import FileService
 from napari_cuda.client.net.http_line import Answer, HttpLine, Pace
+from napari_cuda.client.net.transfer import Transfer
+from napari_cuda.feature_table import MOST_BODY_BYTES, Features, from_body, to_body
 from napari_cuda.protocol.errors import ConnectError, DataError
 from napari_cuda.protocol.layer_data import (
     DTYPE_HEADER,
     REVISION_HEADER,
+    ROWS_HEADER,
     SHAPE_HEADER,
+    TABLE_ITEM_BYTES,
     DataFailure,
     LayerData,
     failure_as_error,
@@ -89,12 +95,39 @@ class DataService:
         self._ask("PUT", _target(layer, number), {"region": to_text(region)}, body=body, headers=headers)
         self._pace.learn(len(body), time.perf_counter() - began_s)
 
-    def replace(self, layer: str, arrays: Sequence[Pixels]) -> None:
-        """Set the data of a layer without pixels anew; DataError if it is too much for a request."""
+    def replace(self, layer: str, arrays: Sequence[Any]) -> None:
+        """Set the data of a layer anew, lazy arrays as they are computed. Much of it goes as a file, before."""
         stream = ArrayStream(arrays)
-        if stream.size_bytes > MOST_BYTES:
-            raise DataError(f"{stream.size_bytes / 1e6:.1f} MB are too much to set at once: add another layer")
-        self._ask("PUT", _target(layer), {}, body=b"".join(stream.pieces(MOST_BYTES)))
+        if stream.size_bytes <= MOST_BYTES:
+            self._ask("PUT", _target(layer), {}, body=b"".join(stream.pieces(MOST_BYTES)))
+            return
+        path = FileService(self._config).upload_arrays(stream, Transfer(lambda _bytes: None))
+        self._ask("PUT", _target(layer), {"uploaded": path}, body=b"")
+
+    def features(self, layer: str, known: str = "", rows: int | None = None) -> Features | None:
+        """Return a layer's table of features, or its first `rows`; None if it is the one of the tag that is `known`."""
+        coding = {"Accept-Encoding": SHUFFLED} if self._pace.packs else {}
+        asked = {} if rows is None else {"rows": str(rows)}
+        began_s = time.perf_counter()
+        tag = {"If-None-Match": known} if known else {}
+        answer = self._ask("GET", _features_of(layer), asked, headers={**coding, **tag})
+        if answer.status == HTTPStatus.NOT_MODIFIED:
+            return None
+        self._pace.learn(len(answer.body), time.perf_counter() - began_s)
+        body = answer.body
+        if answer.headers.get(CODING_HEADER) == SHUFFLED:
+            body = unpack(body, int(answer.headers[ITEMSIZE_HEADER]), MOST_BODY_BYTES)
+        return Features(from_body(body), answer.headers["etag"], int(answer.headers[ROWS_HEADER]))
+
+    def set_features(self, layer: str, table: pd.DataFrame, *, in_place: bool) -> None:
+        """Set a layer's table of features, or only the columns that the table has, in their first rows."""
+        body, headers = to_body(table), {}
+        packed = pack(body, TABLE_ITEM_BYTES) if self._pace.packs else None
+        if packed is not None:
+            body, headers = packed, {CODING_HEADER: SHUFFLED, ITEMSIZE_HEADER: str(TABLE_ITEM_BYTES)}
+        began_s = time.perf_counter()
+        self._ask("PUT", _features_of(layer), {"in_place": str(int(in_place))}, body=body, headers=headers)
+        self._pace.learn(len(body), time.perf_counter() - began_s)
 
     def close(self) -> None:
         """Close the connections that are kept."""
@@ -138,6 +171,10 @@ class DataService:
                     self._idle.append(line)
             if not kept:
                 line.close()
+
+
+def _features_of(layer: str) -> str:
+    return f"/layers/{quote(layer, safe='')}/features"
 
 
 def _target(layer: str, number: int | None = None) -> str:

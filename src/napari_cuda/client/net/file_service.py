@@ -10,9 +10,7 @@ import hashlib
 import http.client
 import secrets
 import ssl
-import threading
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -23,16 +21,12 @@ import msgspec
 
 from napari_cuda.client.config import ClientConfig
 from napari_cuda.client.net.array_stream import ArrayStream
-from napari_cuda.client.net.http_line import Answer, HttpLine, Pace
+from napari_cuda.client.net.http_line import HttpLine, Pace
+from napari_cuda.client.net.sending import Sending, chunks, refusal
+from napari_cuda.client.net.transfer import Transfer
 from napari_cuda.protocol.errors import ConnectError, DataError
-from napari_cuda.protocol.files import CHUNK_BYTES, FolderPage, Found, UploadRequest, UploadState
-from napari_cuda.protocol.packing import CODING_HEADER, ITEMSIZE_HEADER, SHUFFLED, pack
+from napari_cuda.protocol.files import CHUNK_BYTES, FolderPage, Found, UploadRequest
 
-TRY_AGAIN_FOR_S = 60.0
-"""How long a transfer goes on trying after its connection was lost."""
-
-TRY_AGAIN_AFTER_S = 0.5
-TELL_EVERY_S = 0.1
 DIGEST_BYTES = 16
 TIMEOUT_S = 20.0
 
@@ -40,47 +34,6 @@ Writer = tuple[str, str, list[str]]
 """Plugin, title, file suffixes; no suffix: a folder."""
 
 T = TypeVar("T")
-
-
-class TransferCancelled(Exception):
-    """Leaves a transfer after `cancel`."""
-
-
-class Transfer:
-    """One upload or download under way. Owner: its thread; `cancel` from any.
-
-    `report` is called with the bytes done so far, at most every TELL_EVERY_S.
-    """
-
-    def __init__(self, report: Callable[[int], None]) -> None:
-        self._report = report
-        self._cancelled = threading.Event()
-        self._told_s = 0.0
-
-    def cancel(self) -> None:
-        """Give it up; its thread leaves with TransferCancelled."""
-        self._cancelled.set()
-
-    def done(self, count_bytes: int) -> None:
-        """Tell how far it is; raises TransferCancelled if nobody wants the rest."""
-        if self._cancelled.is_set():
-            raise TransferCancelled
-        now_s = time.monotonic()
-        if now_s - self._told_s >= TELL_EVERY_S:
-            self._told_s = now_s
-            self._report(count_bytes)
-
-    def patiently(self, call: Callable[[], T]) -> T:
-        """Call until the server answers; ConnectError if it does not for TRY_AGAIN_FOR_S."""
-        until_s = time.monotonic() + TRY_AGAIN_FOR_S
-        while True:
-            try:
-                return call()
-            except ConnectError:
-                if time.monotonic() >= until_s:
-                    raise
-                if self._cancelled.wait(TRY_AGAIN_AFTER_S):
-                    raise TransferCancelled from None
 
 
 class FileService:
@@ -146,35 +99,33 @@ class FileService:
 
     def upload_arrays(self, arrays: ArrayStream, transfer: Transfer) -> str:
         """Send arrays as a file, computed as they go; return its path on the server."""
-        digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
         request = UploadRequest(secrets.token_hex(8), "arrays.npy", arrays.size_bytes, "")
         with self._sending(request, transfer) as sending:
-            for piece in arrays.pieces(CHUNK_BYTES):
-                digest.update(piece)
-                sending.append(piece, arrays.itemsize, digest.hexdigest())
-            return sending.state.path
+            path = sending.send(chunks(arrays.pieces(CHUNK_BYTES), arrays.itemsize, self._pace))
+            transfer.arrive()
+            return path
 
     def _upload_file(self, file: Path, request: UploadRequest, transfer: Transfer, before_bytes: int) -> str:
         with self._sending(request, transfer, before_bytes) as sending, file.open("rb") as data:
-            while not sending.state.complete:
-                data.seek(sending.state.offset)
-                chunk = data.read(CHUNK_BYTES)
-                if not chunk:
-                    raise DataError(f"{file} was changed while it was sent")
-                sending.append(chunk)
+            data.seek(sending.state.offset)
+            sending.send(chunks(iter(partial(data.read, CHUNK_BYTES), b""), 1, self._pace))
+            if not sending.state.complete:
+                raise DataError(f"{file} was changed while it was sent")
             return sending.state.path
 
     @contextmanager
-    def _sending(self, request: UploadRequest, transfer: Transfer, before_bytes: int = 0) -> Iterator[_Sending]:
-        sending = _Sending(HttpLine(self._config), self._pace, transfer, before_bytes)
+    def _sending(self, request: UploadRequest, transfer: Transfer, before_bytes: int = 0) -> Iterator[Sending]:
+        line = HttpLine(self._config)
+        sending = Sending(line, self._pace, transfer, before_bytes)
         try:
-            sending.begin(request)
-            yield sending
+            with transfer.over(line):
+                sending.begin(request)
+                yield sending
         except BaseException:  # a cancelled transfer too: the server need not keep half a file
-            sending.forget()
+            sending.forget(lambda: HttpLine(self._config))
             raise
         finally:
-            sending.close()
+            line.close()
 
     def _fetch(self, key: str, part: Path, offset: int, transfer: Transfer) -> None:
         with self._request("GET", f"/downloads/{key}", headers={"Range": f"bytes={offset}-"}) as response:
@@ -210,59 +161,6 @@ class FileService:
         })  # fmt: skip
 
 
-class _Sending:
-    """One file on its way, over one connection. Owner: its transfer's thread."""
-
-    def __init__(self, line: HttpLine, pace: Pace, transfer: Transfer, before_bytes: int) -> None:
-        self._line = line
-        self._pace = pace
-        self._transfer = transfer
-        self._before_bytes = before_bytes
-        self.state = UploadState("", 0, False, "")
-
-    def begin(self, request: UploadRequest) -> None:
-        """Ask the server to take it, or to go on with it."""
-        body = msgspec.json.encode(request)
-        self.state = self._transfer.patiently(lambda: self._ask("POST", "/uploads", body))
-
-    def append(self, chunk: bytes, itemsize: int = 1, digest: str = "") -> None:
-        """Send what comes next, until the server has it; with the last of it the digest counts."""
-        self._transfer.done(self._before_bytes + self.state.offset)
-        packed = pack(chunk, itemsize) if self._pace.packs else None
-        headers = {} if packed is None else {CODING_HEADER: SHUFFLED, ITEMSIZE_HEADER: str(itemsize)}
-        body = chunk if packed is None else packed
-        target = f"/uploads/{self.state.upload}?{urlencode({'offset': self.state.offset, 'digest': digest})}"
-        began_s = time.perf_counter()
-        state = self._transfer.patiently(lambda: self._ask("PUT", target, body, headers))
-        self._pace.learn(len(body), time.perf_counter() - began_s)
-        if state.offset != self.state.offset + len(chunk):
-            raise DataError(f"the server has {state.offset} bytes of what should be {self.state.offset + len(chunk)}")
-        self.state = state
-
-    def forget(self) -> None:
-        """Have the server forget it."""
-        if not self.state.upload:
-            return
-        try:
-            _decoded(self._line.ask("DELETE", f"/uploads/{self.state.upload}"), type(None))
-        except (ConnectError, DataError):
-            return  # it goes with the server, or when others have come
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._line.close()
-
-    def _ask(self, method: str, target: str, body: bytes, headers: Mapping[str, str] | None = None) -> UploadState:
-        return _decoded(self._line.ask(method, target, body, headers), UploadState)
-
-
-def _decoded(answer: Answer, kind: type[T]) -> T:
-    """Return what the server answered; DataError in its words if it refused."""
-    if answer.status >= http.client.BAD_REQUEST:
-        raise DataError(_refusal(answer.status, answer.body))
-    return msgspec.json.decode(answer.body, type=kind)
-
-
 class _Answer:
     """One request's answer, while it is read; what goes wrong with the connection is a ConnectError."""
 
@@ -286,7 +184,7 @@ class _Answer:
             self._response = self._connection.getresponse()
             self.status = self._response.status
             if self.status >= http.client.BAD_REQUEST:
-                raise DataError(_refusal(self.status, self._response.read()))
+                raise DataError(refusal(self.status, self._response.read()))
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
             raise ConnectError(f"the server does not answer: {error}") from None
@@ -326,11 +224,3 @@ def _digest(file: Path) -> str:
         while chunk := data.read(CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()
-
-
-def _refusal(status: int, body: bytes) -> str:
-    try:
-        answer: dict[str, Any] = msgspec.json.decode(body)
-        return str(answer["message"])
-    except (msgspec.DecodeError, KeyError, TypeError):
-        return f"the server refused with HTTP status {status}"

@@ -59,6 +59,7 @@ class HttpLine:
         self._prefix = parts.path
         self._token = config.token
         self._connection: http.client.HTTPConnection | None = None
+        self._ended = False
 
     def ask(
         self,
@@ -78,12 +79,17 @@ class HttpLine:
             return self._ask(method, target, body, headers or {}, answer_s)
         except (OSError, http.client.HTTPException) as error:
             self.close()
-            if not used or isinstance(error, TimeoutError):
+            if not used or self._ended or isinstance(error, TimeoutError):
                 raise ConnectError(f"the server does not answer: {error}") from None
         except BaseException:  # an interrupt: half an answer is in the way of the next
             self.close()
             raise
         return self.ask(method, target, body, headers, answer_s=answer_s)
+
+    def end(self) -> None:
+        """Close the connection for good, from any thread: what asks, or would, gets a ConnectError at once."""
+        self._ended = True
+        self.close()
 
     def close(self) -> None:
         """Close the connection; the next request opens another. From any thread it also ends the present request."""
@@ -97,7 +103,11 @@ class HttpLine:
     def _ask(
         self, method: str, target: str, body: bytes | memoryview | None, more: Mapping[str, str], answer_s: float | None
     ) -> Answer:
-        connection = self._connection = self._connection or self._open()
+        if self._connection is None:
+            self._open()
+        connection = self._connection
+        if self._ended or connection is None:
+            raise ConnectionAbortedError("it was given up")
         headers = {"Authorization": f"Bearer {self._token}", "Accept-Encoding": "identity", **more}
         connection.request(method, self._prefix + target, body, headers)
         connection.sock.settimeout(answer_s)
@@ -111,7 +121,7 @@ class HttpLine:
             self.close()
         return answer
 
-    def _open(self) -> http.client.HTTPConnection:
+    def _open(self) -> None:
         connection: http.client.HTTPConnection
         if self._tls:
             context = ssl.create_default_context()
@@ -120,7 +130,7 @@ class HttpLine:
             connection = http.client.HTTPConnection(*self._address, timeout=CONNECT_S)
         connection.connect()
         keep_alive(connection.sock)
-        return connection
+        self._connection = connection
 
 
 def keep_alive(connected: socket.socket) -> None:

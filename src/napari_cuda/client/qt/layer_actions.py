@@ -11,13 +11,6 @@ from napari_cuda.client.mirror.remote_layers import RemoteLayer
 from napari_cuda.client.qt.napari_adapter import replace_commands, wrap_menu_actions
 from napari_cuda.protocol.layer_actions import MEASURE_SHAPES
 
-FEATURES_TABLE = "napari.widgets.features_table"
-"""The entry of the menus Layers and Plugins that shows features as a table, to be edited."""
-
-NO_FEATURES_HERE = (
-    "The features of these layers are on the server: File > Save Selected Layers… writes those of points and shapes"
-)
-
 
 def ask_for_menu_actions() -> None:
     """Have the entries of napari's layer menu ask the server if the selected layers are remote. Owner: GUI thread."""
@@ -39,13 +32,10 @@ def _act_where_the_layers_are(action: str, act_here: Callable[[LayerList], objec
     )
 
 
-def ask_for_layers_menu(viewer: napari.Viewer, notify: Callable[[str], object]) -> None:
-    """Have what napari itself adds to this window's Layers menu act on the server, or say why it cannot.
-
-    The table of features would be one of the stubs, empty.
-    """
+def ask_for_layers_menu(viewer: napari.Viewer) -> None:
+    """Have what napari itself adds to this window's Layers menu act on the server."""
 
     def measure() -> None:
         _act_where_the_layers_are(MEASURE_SHAPES, lambda _layers: None, viewer.layers)
 
-    replace_commands(viewer, {MEASURE_SHAPES: measure, FEATURES_TABLE: lambda: notify(NO_FEATURES_HERE)})
+    replace_commands(viewer, {MEASURE_SHAPES: measure})

@@ -24,10 +24,15 @@ PRIVATE_NAMES = (
     "viewer.window._qt_viewer.controls._populate",
     "viewer.window._qt_viewer.layers._on_py_selection_change",
     "viewer.window._qt_viewer.layers._on_py_current_change",
+    "napari._qt.containers.qt_layer_model:QtLayerListModel._process_event",
 )
 
 FEW = 16
 """With so few layers all is as in napari: the window's layout depends on when controls are made and shown."""
+
+
+IN_NO_ROW = frozenset({"scale_factor", "set_data"})
+"""Events of each layer at a step of the zoom or of a slider: napari has its row painted, which shows none of that."""
 
 
 def prepare_for_many_layers(viewer: napari.Viewer) -> None:
@@ -112,7 +117,14 @@ class _LayerRows(QObject):
         events.changed.connect(self._on_selection)
         events._current.disconnect(view._on_py_current_change)
         events._current.connect(self._on_current)
-        view.model().sourceModel().all_loaded = self._all_loaded
+        self._rows_model = view.model().sourceModel()
+        self._rows_model.all_loaded = self._all_loaded
+        viewer.layers.events.disconnect(self._rows_model._process_event)
+        viewer.layers.events.connect(self._on_event)
+
+    def _on_event(self, event: Any) -> None:
+        if event.type not in IN_NO_ROW:
+            self._rows_model._process_event(event)
 
     def _all_loaded(self) -> bool:
         return all(layer.loaded for layer in self._layers)

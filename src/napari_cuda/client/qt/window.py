@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import napari
 import numpy as np
 import numpy.typing as npt
+import pint
 from napari.utils.notifications import show_warning
 from pydantic import PrivateAttr
 from qtpy.QtCore import QEventLoop, Qt, QTimer
@@ -42,6 +43,7 @@ from napari_cuda.client.qt.surface_windows import SurfaceWindows
 from napari_cuda.client.remote_session import Connected, RemoteSession
 from napari_cuda.edge_on import survive_edge_on
 from napari_cuda.grid_cells import find_cells_at_once
+from napari_cuda.lean_events import make_events_lean
 from napari_cuda.lean_transforms import make_transforms_lean
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.errors import ConnectError
@@ -269,10 +271,13 @@ def connect_window(config: ClientConfig, *, timeout_s: float, client: str, show:
     """Open the window and connect; ConnectError in one line if that fails (the window is gone then)."""
     survive_edge_on()
     make_transforms_lean()
+    make_events_lean()
     find_cells_at_once()
     register_null_visuals(REMOTE_CLASSES.values())
     ask_for_layer_actions()
     ask_for_menu_actions()
+    # Reads the definitions of all units, which takes 0.2 s: else the window stood still for it at its first layer.
+    pint.application_registry.pixel  # noqa: B018
     viewer = StreamedViewer(show=show)
     prepare_for_many_layers(viewer)
     binders = {SurfaceKind.IOSURFACE: IOSurfaceBinder()}
@@ -281,7 +286,7 @@ def connect_window(config: ClientConfig, *, timeout_s: float, client: str, show:
     viewer.attach(session)
     host.attach(session.loop, session.mirror, session)
     host.surfaces = surfaces = SurfaceWindows(viewer, session)
-    ask_for_layers_menu(viewer, host.notify)
+    ask_for_layers_menu(viewer)
     host.data_actions = DataActions(
         viewer, session.data, host.notify, in_session=lambda: session.loop.state.phase is not LoopPhase.STOPPED
     )

@@ -102,7 +102,7 @@ class Uploads:
     def drop(self, key: str) -> None:
         """Forget an upload that nobody wants any more, and what came of it."""
         with self._lock:
-            if key in self._uploads and not self._uploads[key].complete:
+            if key in self._uploads:
                 self._drop(key)
 
     def release(self, path: str) -> None:

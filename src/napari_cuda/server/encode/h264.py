@@ -29,6 +29,21 @@ _FINEST_QUANTISER = 16
 """Below this the eye gains nothing and a constant bit rate would be spent on noise: 45 dB and up."""
 _PROBED_SIZE = (640, 480)
 _BT709_MATRIX = 1  # AVCOL_SPC_BT709; `Colorspace` counts in swscale's numbers, which differ
+_BT601_MATRIX = 6  # AVCOL_SPC_SMPTE170M
+
+
+@dataclass(frozen=True, slots=True)
+class _Samples:
+    """How colours become samples: the range, and the matrix in libavcodec's numbers and in swscale's."""
+
+    range: ColorRange
+    signalled: int
+    matrix: Colorspace
+
+
+_FULL_RANGE = _Samples(ColorRange.JPEG, _BT709_MATRIX, Colorspace.ITU709)
+_LIMITED_RANGE = _Samples(ColorRange.MPEG, _BT601_MATRIX, Colorspace.ITU601)
+"""For Firefox, which takes all for limited range: of BT.709 its conversion then cuts the blue off, by 12 of 255."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +74,10 @@ def coded_size_for(canvas_size: tuple[int, int]) -> tuple[int, int]:
 class H264Encoder:
     """Encodes the pictures of one viewer's stream. Owner: that stream's encoder thread.
 
-    1 in → 1 out, no B frames, no lookahead, an IDR first and then only on request. BT.709, full
-    range, signalled in the bitstream; 4:2:0, or 4:4:4 if `full_color` and the backend can. No frame
-    exceeds one frame's share of `bit_rate` (VBV), not even an IDR, so that none of them can stall
-    the link.
+    1 in → 1 out, no B frames, no lookahead, an IDR first and then only on request. BT.709 in full range,
+    or BT.601 in limited range if not `full_range`, signalled in the bitstream; 4:2:0, or 4:4:4 if
+    `full_color` and the backend can. No frame exceeds one frame's share of `bit_rate` (VBV), not even an
+    IDR, so that none of them can stall the link.
 
     `canvas_size` is (width, height) in pixels; `frame_rate` the rate that `bit_rate` (bit/s, also
     the ceiling for `steer`) is shared out for: x264 does not look at the pictures' real times.
@@ -79,6 +94,7 @@ class H264Encoder:
         preset: str = DEFAULT_PRESET,
         threads: int = 1,
         full_color: bool = False,
+        full_range: bool = True,
         backend: Backend = BACKENDS[SOFTWARE],
     ) -> None:
         self.canvas_size = canvas_size
@@ -86,13 +102,14 @@ class H264Encoder:
         wanted = Wanted(self.coded_size, frame_rate, bit_rate, preset, threads, full_color)
         self._pixel_format = backend.format_for(wanted)
         self._planar_format = "yuv444p" if self._pixel_format == "yuv444p" else "yuv420p"
+        self._sampling = _FULL_RANGE if full_range else _LIMITED_RANGE
         self._ceiling = bit_rate
         self._pictures = 0
         self._reformatter = VideoReformatter()
         self._coarsener = VideoReformatter()  # each keeps what it works with for one pair of sizes
         self._context: av.VideoCodecContext | None = None
         try:
-            self._context = _open(backend, wanted)
+            self._context = _open(backend, wanted, self._sampling)
         except (FFmpegError, ValueError, OverflowError) as error:
             width, height = self.coded_size
             raise StreamError(
@@ -158,8 +175,8 @@ class H264Encoder:
             height=height,
             format=self._planar_format,
             src_color_range=ColorRange.JPEG,
-            dst_color_range=ColorRange.JPEG,
-            dst_colorspace=Colorspace.ITU709,
+            dst_color_range=self._sampling.range,
+            dst_colorspace=self._sampling.matrix,
             interpolation=Interpolation.AREA,
             threads=2,  # the same samples in half the time
         )
@@ -209,7 +226,7 @@ def probe_encoders() -> list[EncoderProbe]:
     return [probe(backend) for backend in BACKENDS.values()]
 
 
-def _open(backend: Backend, wanted: Wanted) -> av.VideoCodecContext:
+def _open(backend: Backend, wanted: Wanted, sampling: _Samples) -> av.VideoCodecContext:
     context = av.CodecContext.create(backend.codec, "w")
     if not isinstance(context, av.VideoCodecContext):
         raise ValueError(f"{backend.codec} is not a video encoder")
@@ -220,8 +237,8 @@ def _open(backend: Backend, wanted: Wanted) -> av.VideoCodecContext:
     context.time_base = 1 / rate
     context.bit_rate = wanted.bit_rate
     context.qmin = _FINEST_QUANTISER
-    context.color_range = ColorRange.JPEG
-    context.colorspace = _BT709_MATRIX
+    context.color_range = sampling.range
+    context.colorspace = sampling.signalled
     context.color_primaries = ColorPrimaries.BT709
     context.color_trc = ColorTrc.BT709
     context.thread_count = wanted.threads

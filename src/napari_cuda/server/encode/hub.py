@@ -8,11 +8,13 @@ from collections.abc import Callable
 from typing import Protocol
 
 from napari_cuda.protocol.messages import StreamQuality
+from napari_cuda.protocol.packet import Coding
 from napari_cuda.server.encode.choice import EncoderChoice
 from napari_cuda.server.encode.effort import Effort
+from napari_cuda.server.encode.jpeg import JPEG_BIT_RATE, JpegEncoder
 from napari_cuda.server.encode.rate import RateController
 from napari_cuda.server.encode.viewer_encoder import ViewerEncoder
-from napari_cuda.server.encode.viewer_stream import ViewerStream
+from napari_cuda.server.encode.viewer_stream import PictureEncoder, ViewerStream
 from napari_cuda.server.frames import RenderedFrame
 from napari_cuda.server.metrics import ServerMetrics
 
@@ -68,19 +70,15 @@ class StreamHub:
         *,
         overlays: bool,
         full_color: bool = False,
+        coding: Coding = "h264",
     ) -> ViewerStream:
         """Start the stream of a viewer and return it; an older one gets no more frames until its socket closes it."""
-        encoder = ViewerEncoder(
-            self._encoders,
-            Effort(frame_rate=self._frame_rate, cores=usable_cores()),
-            frame_rate=self._frame_rate,
-            bit_rate=self._bit_rate,
-            takes_full_color=full_color,
-        )
+        encoder = JpegEncoder() if coding == "jpeg" else self._video_encoder(coding, full_color=full_color)
+        ceiling = JPEG_BIT_RATE if coding == "jpeg" else self._bit_rate
         stream = ViewerStream(
             viewer,
             encoder,
-            RateController(frame_rate=self._frame_rate, ceiling=self._bit_rate),
+            RateController(frame_rate=self._frame_rate, ceiling=ceiling),
             deliver=deliver,
             on_room=self._on_room,
             on_failed=on_failed,
@@ -124,6 +122,16 @@ class StreamHub:
         """Stop all streams."""
         for stream in self._all():
             self.close(stream)
+
+    def _video_encoder(self, coding: Coding, *, full_color: bool) -> PictureEncoder:
+        return ViewerEncoder(
+            self._encoders,
+            Effort(frame_rate=self._frame_rate, cores=usable_cores()),
+            frame_rate=self._frame_rate,
+            bit_rate=self._bit_rate,
+            takes_full_color=full_color,
+            full_range=coding == "h264",
+        )
 
     def _qualities(self) -> list[StreamQuality]:
         return [stream.quality() for stream in self._all()]

@@ -48,14 +48,25 @@ class _Opened:
 class ViewerEncoder:
     """Encodes one viewer's pictures. Each context is an epoch. Owner: the viewer's encoder thread."""
 
+    refines = True
+    """The same picture again is better."""
+
     def __init__(
-        self, choice: EncoderChoice, effort: Effort, *, frame_rate: float, bit_rate: int, takes_full_color: bool = False
+        self,
+        choice: EncoderChoice,
+        effort: Effort,
+        *,
+        frame_rate: float,
+        bit_rate: int,
+        takes_full_color: bool = False,
+        full_range: bool = True,
     ) -> None:
         self.epoch = 0
         self._choice = choice
         self._effort = effort
         self._frame_rate = frame_rate
         self._takes_full_color = takes_full_color
+        self._full_range = full_range
         self._most = int(bit_rate / frame_rate / 8)
         self._budget = 0
         self._backend = choice.backend
@@ -122,6 +133,7 @@ class ViewerEncoder:
             preset=wanted.preset,
             threads=self._effort.threads(wanted.canvas_size),
             full_color=wanted.full_color,
+            full_range=self._full_range,
             backend=self._backend,
         )
         self._opened, self._budget = wanted, wanted.largest

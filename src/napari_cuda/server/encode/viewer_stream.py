@@ -8,15 +8,16 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.errors import StreamError
 from napari_cuda.protocol.packet import HEADER_SIZE, PacketFlag, PacketHeader, PacketKind, pack
+from napari_cuda.server.encode.h264 import AccessUnit
 from napari_cuda.server.encode.plan import Job, StreamPlan
 from napari_cuda.server.encode.rate import Arrival, RateController
 from napari_cuda.server.encode.still import Stills
 from napari_cuda.server.encode.still_pace import StillPace
-from napari_cuda.server.encode.viewer_encoder import ViewerEncoder
 from napari_cuda.server.encode.window import AckWindow
 from napari_cuda.server.frames import RenderedFrame
 from napari_cuda.server.metrics import ServerMetrics
@@ -31,6 +32,27 @@ KEYFRAME_EVERY_S = 0.25
 """A viewer that asks for keyframes without pause gets no more of them than this."""
 
 
+class PictureEncoder(Protocol):
+    """What makes the moving pictures of one viewer."""
+
+    epoch: int
+    """Counts its contexts."""
+    refines: bool
+    """Whether the same picture, encoded again, is better."""
+
+    @property
+    def coding(self) -> str:
+        """How pictures are coded now, in words. Any thread."""
+
+    def encode(
+        self, frame: RenderedFrame, *, keyframe: bool, budget: int, scale: float = 1.0
+    ) -> tuple[AccessUnit, tuple[int, int]]:
+        """Return the coded picture of a frame, and the size (w, h) it is coded in. Raises StreamError."""
+
+    def close(self) -> None:
+        """Free what is open; the next picture opens it anew."""
+
+
 class ViewerStream:
     """One viewer's encoder, window, rate and plan.
 
@@ -42,7 +64,7 @@ class ViewerStream:
     def __init__(
         self,
         viewer: str,
-        encoder: ViewerEncoder,
+        encoder: PictureEncoder,
         rate: RateController,
         *,
         deliver: Callable[[bytes], None],
@@ -180,7 +202,9 @@ class ViewerStream:
             room=window.room > 0,
             empty=window.empty,
             part_room=window.parts_in_flight < self._still_pace.allowed,
-            refine=frame is not None and self._still_pace.refines(self._rate.link_rate, math.prod(frame.picture_size)),
+            refine=frame is not None
+            and self._encoder.refines
+            and self._still_pace.refines(self._rate.link_rate, math.prod(frame.picture_size)),
         )
 
     def _send(self, job: Job, frame: RenderedFrame) -> None:

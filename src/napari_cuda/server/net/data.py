@@ -1,4 +1,4 @@
-"""The data routes: regions of layers' data, read and written. Owner: network thread.
+"""The data routes: regions of layers' data and their tables of features, read and written. Owner: network thread.
 
 What is in memory is looked at between two pictures; what is computed or read from a disk, on a thread of its own.
 """
@@ -10,36 +10,43 @@ import io
 import logging
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from napari_cuda.feature_table import MOST_BODY_BYTES, from_body, tag_of, to_body
 from napari_cuda.protocol.layer_data import (
     DTYPE_HEADER,
     LONGEST_TRACEBACK,
     REVISION_HEADER,
+    ROWS_HEADER,
     SHAPE_HEADER,
+    TABLE_ITEM_BYTES,
     DataFailure,
     LayerData,
     is_refusal,
 )
 from napari_cuda.protocol.packing import CODING_HEADER, ITEMSIZE_HEADER, SHUFFLED, pack, unpack
 from napari_cuda.protocol.region import MOST_BYTES
-from napari_cuda.server.data.stored_arrays import arrays_in
 from napari_cuda.server.net.bodies import read_body, whole_number
 from napari_cuda.server.net.endings import post
+from napari_cuda.stored_arrays import arrays_in
 
 log = logging.getLogger(__name__)
 
 MOST_AT_WORK = 4
 """Regions that are computed at a time: a compute has threads of its own."""
+
+MOST_TABLES = 2
+"""Tables of features on their way at a time: each is in memory."""
 
 TURN_S = 15.0
 """So long a request waits for its turn on the render thread; then the client asks again, if it still wants to."""
@@ -67,7 +74,13 @@ class Layers(Protocol):
         """Write to a region; return what of it is to be done on another thread."""
 
     def replace(self, layer_id: str, arrays: list[Pixels]) -> None:
-        """Set the data of a layer without pixels anew."""
+        """Set the data of a layer anew."""
+
+    def features(self, layer_id: str) -> tuple[int, pd.DataFrame]:
+        """Return the revision, and a copy of a layer's table of features."""
+
+    def set_features(self, layer_id: str, given: pd.DataFrame, *, in_place: bool) -> None:
+        """Set a layer's table of features, or some of its columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +92,8 @@ class DataHost:
     applied: Callable[[str], int]
     """Says there which intent of a viewer is the newest that is carried out."""
     layers: Layers
+    received: Callable[[str], list[Pixels]]
+    """Returns the arrays of a file that a client sent, which goes. Any thread."""
 
 
 class _Later(Exception):
@@ -92,6 +107,7 @@ class _Gone(Exception):
 def data_routes(host: DataHost) -> list[Route]:
     """Return the routes; the gate before them asks for the token of those who control."""
     at_work = asyncio.Semaphore(MOST_AT_WORK)
+    tables = asyncio.Semaphore(MOST_TABLES)
 
     async def describe(request: Request) -> Response:
         found = await _turn(host, request, lambda: host.layers.describe(request.path_params["layer"]))
@@ -112,12 +128,31 @@ def data_routes(host: DataHost) -> list[Route]:
         return Response(status_code=204)
 
     async def replace(request: Request) -> Response:
-        body = await read_body(request, MOST_BYTES)
-        arrays = await _work(at_work, lambda: arrays_in(io.BytesIO(body), len(body)))
+        body, uploaded = await read_body(request, MOST_BYTES), request.query_params.get("uploaded", "")[:4096]
+        arrays = await _work(
+            at_work, lambda: host.received(uploaded) if uploaded else arrays_in(io.BytesIO(body), len(body))
+        )
         await _turn(host, request, lambda: host.layers.replace(request.path_params["layer"], arrays))
         return Response(status_code=204)
 
+    async def features(request: Request) -> Response:
+        async with tables:
+            rows = request.query_params.get("rows", "")
+            revision, table = await _turn(host, request, lambda: host.layers.features(request.path_params["layer"]))
+            shown = table.iloc[: whole_number(rows)] if rows else table
+            return await _work(at_work, lambda: _table_answer(shown, revision, len(table), request.headers))
+
+    async def set_features(request: Request) -> Response:
+        async with tables:
+            body = await read_body(request, MOST_BODY_BYTES)
+            table = await _work(at_work, lambda: from_body(_unpacked(request, body, MOST_BODY_BYTES)))
+            layer, in_place = request.path_params["layer"], request.query_params.get("in_place", "") == "1"
+            await _turn(host, request, lambda: host.layers.set_features(layer, table, in_place=in_place))
+            return Response(status_code=204)
+
     return [
+        Route("/layers/{layer}/features", _answering(features)),
+        Route("/layers/{layer}/features", _answering(set_features), methods=["PUT"]),
         Route("/layers/{layer}/data", _answering(describe)),
         Route("/layers/{layer}/data", _answering(replace), methods=["PUT"]),
         Route("/layers/{layer}/data/{array:int}", _answering(read)),
@@ -221,6 +256,24 @@ def _answer(pixels: Pixels, revision: int, *, packed: bool) -> Response:
     return Response(body, headers=headers, media_type="application/octet-stream")
 
 
+def _table_answer(table: pd.DataFrame, revision: int, rows: int, asked: Mapping[str, str]) -> Response:
+    """Return a table, or that it is the one that the client has."""
+    body = to_body(table)
+    headers = {REVISION_HEADER: str(revision), ROWS_HEADER: str(rows), "etag": f'"{tag_of(body)}"'}
+    if asked.get("if-none-match", "") == headers["etag"]:
+        return Response(status_code=304, headers=headers)
+    smaller = pack(body, TABLE_ITEM_BYTES) if SHUFFLED in asked.get("accept-encoding", "") else None
+    if smaller is not None:
+        body, headers = smaller, headers | {CODING_HEADER: SHUFFLED, ITEMSIZE_HEADER: str(TABLE_ITEM_BYTES)}
+    return Response(body, headers=headers, media_type="application/octet-stream")
+
+
+def _unpacked(request: Request, body: bytes, most_bytes: int) -> bytes:
+    if request.headers.get(CODING_HEADER) != SHUFFLED:
+        return body
+    return unpack(body, whole_number(request.headers.get(ITEMSIZE_HEADER, "1")), most_bytes)
+
+
 def _values(request: Request, body: bytes) -> Pixels:
     """Return what a client sent; ValueError if it is no array."""
     dtype = np.dtype(request.headers.get(DTYPE_HEADER, ""))
@@ -228,8 +281,7 @@ def _values(request: Request, body: bytes) -> Pixels:
         raise ValueError(f"values of dtype {dtype} cannot be written")
     sides = request.headers.get(SHAPE_HEADER, "")
     shape = tuple(whole_number(side) for side in sides.split(",")) if sides else ()
-    if request.headers.get(CODING_HEADER) == SHUFFLED:
-        body = unpack(body, whole_number(request.headers.get(ITEMSIZE_HEADER, "1")), MOST_BYTES + MOST_ITEM_BYTES)
+    body = _unpacked(request, body, MOST_BYTES + MOST_ITEM_BYTES)
     return np.frombuffer(body, dtype).reshape(shape)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol
 
 from starlette.applications import Starlette
@@ -14,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from napari_cuda.protocol.messages import Role
+from napari_cuda.protocol.packet import Coding
 from napari_cuda.server import auth
 from napari_cuda.server.config import ServerConfig
 from napari_cuda.server.net.data import DataHost, data_routes
@@ -21,6 +23,9 @@ from napari_cuda.server.net.files import FileHost, file_routes
 from napari_cuda.server.net.page import ASSETS, PAGE_PATH, page_routes, refused_page
 from napari_cuda.server.net.pixel_socket import PixelSocket, StreamDoor
 from napari_cuda.server.net.state_socket import SessionHost, StateSocket
+
+CODINGS: Mapping[str, Coding] = MappingProxyType({"h264": "h264", "h264-limited": "h264-limited", "jpeg": "jpeg"})
+"""What a viewer may ask for."""
 
 OPEN_PATHS = frozenset({"/healthz", *ASSETS})
 """Everything else needs the token."""
@@ -81,10 +86,14 @@ def build(host: HttpHost) -> ASGIApp:
             refused = auth.Refused(404, "pixels.no_viewer", "no such viewer: open /ws/state first and pass its viewer")
             await socket.send_denial_response(_refusal(refused))
             return
-        await socket.accept()
         asked = socket.query_params
+        if (coding := CODINGS.get(asked.get("coding", "h264"))) is None:
+            refused = auth.Refused(400, "pixels.coding", f"pictures are coded as one of: {', '.join(CODINGS)}")
+            await socket.send_denial_response(_refusal(refused))
+            return
+        await socket.accept()
         overlays, full_color = asked.get("overlays") == "1", asked.get("color") == "full"
-        pixels = PixelSocket(socket, viewer.name, host.door, overlays=overlays, full_color=full_color)
+        pixels = PixelSocket(socket, viewer.name, host.door, overlays=overlays, full_color=full_color, coding=coding)
         pixel_sockets.add(pixels)
         try:
             await pixels.run(host.show, viewer)

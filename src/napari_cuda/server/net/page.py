@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from napari_cuda import web
 from napari_cuda.protocol.commands import COMMANDS
+from napari_cuda.protocol.layer_actions import LAYER_ACTIONS
 from napari_cuda.protocol.properties import TABLE
 from napari_cuda.protocol.wire_schema import schema_of
 from napari_cuda.server import auth
@@ -49,8 +50,9 @@ def page_routes() -> list[Route]:
         token = request.query_params.get("token", "")
         return enter(request, token) if token else HTMLResponse(web.asset("index.html"), headers=_HEADERS)
 
-    async def page_json(_request: Request) -> Response:
-        return JSONResponse(facts)
+    async def page_json(request: Request) -> Response:
+        # Where the server listens itself, whatever stands before it: for the tunnel that the page proposes.
+        return JSONResponse(facts | {"port": (request.scope.get("server") or ("", 0))[1]})
 
     def sending(path: str) -> Callable[[Request], Response]:
         def send(_request: Request) -> Response:
@@ -100,4 +102,10 @@ def page_facts() -> dict[str, Any]:
         for name, colormap in AVAILABLE_COLORMAPS.items()
     }
     looks = sorted(name for name, kind in COMMANDS.items() if kind.only_looks)
-    return {"properties": rows, "colormaps": colormaps, "commands": sorted(COMMANDS), "looks": looks}
+    return {
+        "properties": rows,
+        "colormaps": colormaps,
+        "commands": sorted(COMMANDS),
+        "looks": looks,
+        "actions": LAYER_ACTIONS,
+    }

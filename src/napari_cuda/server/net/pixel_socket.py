@@ -14,6 +14,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.errors import ProtocolError
+from napari_cuda.protocol.packet import Coding
 from napari_cuda.server.net.endings import close, post, run_until_first_ends
 from napari_cuda.server.net.viewers import Viewer
 
@@ -61,6 +62,7 @@ class StreamDoor(Protocol):
         *,
         overlays: bool,
         full_color: bool,
+        coding: Coding,
     ) -> PixelStream:
         """Start the stream of a viewer: with the overlays in its pictures or without, and in 4:4:4 if it can be."""
 
@@ -76,12 +78,20 @@ class PixelSocket:
     """
 
     def __init__(
-        self, socket: WebSocket, viewer: str, door: StreamDoor, *, overlays: bool, full_color: bool = False
+        self,
+        socket: WebSocket,
+        viewer: str,
+        door: StreamDoor,
+        *,
+        overlays: bool,
+        full_color: bool = False,
+        coding: Coding = "h264",
     ) -> None:
         self._socket = socket
         self._viewer = viewer
         self._overlays = overlays
         self._full_color = full_color
+        self._coding: Coding = coding
         self._door = door
         self._packets: asyncio.Queue[bytes] = asyncio.Queue()
         self._ended = asyncio.Event()
@@ -112,7 +122,14 @@ class PixelSocket:
         def failed(reason: str) -> None:
             post(loop, self._end, f"the stream failed: {reason}")
 
-        stream = self._door.open(self._viewer, deliver, failed, overlays=self._overlays, full_color=self._full_color)
+        stream = self._door.open(
+            self._viewer,
+            deliver,
+            failed,
+            overlays=self._overlays,
+            full_color=self._full_color,
+            coding=self._coding,
+        )
         show()
         try:
             await run_until_first_ends(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from napari import layers as napari_layers
-from napari.layers import Image, Layer, Shapes, Surface
+from napari.layers import Image, Layer, Points, Shapes, Surface
 
 from napari_cuda import conversion
 from napari_cuda.element_values import set_element_values, set_features
@@ -21,12 +21,12 @@ from napari_cuda.protocol.errors import CommandError
 from napari_cuda.protocol.properties import LAYER_KINDS, check_values, layer_properties
 from napari_cuda.server.data.jobs import Finish, Job
 from napari_cuda.server.data.roots import ServedRoots
-from napari_cuda.server.data.stored_arrays import read_arrays
 from napari_cuda.server.render.commands import CommandContext, Commands
 from napari_cuda.server.render.napari_model import add_new_labels, menu_actions
 from napari_cuda.server.render.refusals import REFUSALS, first_line
 from napari_cuda.server.render.rehearsal import Rehearsal
 from napari_cuda.server.render.scene_bridge import SceneBridge
+from napari_cuda.stored_arrays import read_arrays
 
 CLIENTS_ID = re.compile("new-[0-9a-f]{16}")
 """The id that a client gives a layer; the server's own are L1, L2 …"""
@@ -69,6 +69,7 @@ class LayerCommands:
         self._menu = menu_actions()
         commands.register("layer.remove", self._remove)
         commands.register("layer.refresh", self._refresh)
+        commands.register("layer.select", self._select)
         commands.register("layer.create", self._create)
         commands.register("layer.reset_contrast_limits", self._reset_contrast_limits)
         commands.register("layer.reset_contrast_limits_range", self._reset_contrast_limits_range)
@@ -81,8 +82,25 @@ class LayerCommands:
         context.model.layers.remove(context.layer(args.layer))
 
     def _refresh(self, context: CommandContext, args: c.RefreshLayer) -> None:
+        layer: Any = context.layer(args.layer)
+        if args.what == "data":
+            layer.refresh()
+        elif not hasattr(layer, f"refresh_{args.what}"):
+            raise CommandError(f"layer {layer.name!r} has no {args.what} of features")
+        elif args.what == "colors":
+            layer.refresh_colors(args.remap)
+        else:
+            layer.refresh_text()
+        self._scene.note_edit(layer)
+
+    def _select(self, context: CommandContext, args: c.SelectElements) -> None:
         layer = context.layer(args.layer)
-        layer.refresh()
+        if not isinstance(layer, (Points, Shapes)):
+            raise CommandError(f"nothing of layer {layer.name!r} can be selected")
+        count = len(layer.data)
+        if any(number >= count for number in args.elements):
+            raise CommandError(f"layer {layer.name!r} has {count} elements: there is no number {max(args.elements)}")
+        layer.selected_data = set(args.elements)
         self._scene.note_edit(layer)
 
     def _reset_contrast_limits(self, context: CommandContext, args: c.ResetContrastLimits) -> None:

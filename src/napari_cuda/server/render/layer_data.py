@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
+import msgspec
 import numpy as np
-from napari.layers import Layer
+import pandas as pd
+from napari.layers import Labels, Layer
 
+from napari_cuda.feature_table import with_columns
 from napari_cuda.layer_state import check_drawable, kind_of, layer_spec
 from napari_cuda.protocol.errors import DataError
 from napari_cuda.protocol.layer_data import LayerData
@@ -85,15 +88,63 @@ class LayerDataAccess:
         return lambda: put(array, region, values)
 
     def replace(self, layer_id: str, arrays: list[Pixels]) -> None:
-        """Set the data of a layer without pixels anew: there may be more elements, or fewer."""
+        """Set the data of a layer anew: there may be more elements, or fewer, pixels of another shape or dtype."""
         layer = self._scene.layer(layer_id)
         kind = kind_of(layer)
         if kind in GRIDDED:
-            raise DataError("pixels are written by regions; for another shape add another layer")
+            self._give_pixels(layer, arrays)
+            return
         expected = len(arrays_of(layer))
         if len(arrays) != expected:
             raise DataError(f"the data of {kind} is {expected} array(s), not {len(arrays)}")
         self._give(layer, arrays)
+
+    def features(self, layer_id: str) -> tuple[int, pd.DataFrame]:
+        """Return the revision, and a copy of a layer's table of features."""
+        table: pd.DataFrame = self._with_features(layer_id).features
+        return self._scene.revision_now(), table.copy()
+
+    def set_features(self, layer_id: str, given: pd.DataFrame, *, in_place: bool) -> None:
+        """Set a layer's table of features, or as `layer.features[name] = …` does some of its columns.
+
+        ValueError if there is not one row for each element: napari would fill up the table.
+        """
+        layer = self._with_features(layer_id)
+        table: pd.DataFrame = layer.features
+        if in_place:
+            changed = with_columns(table, given)
+            for name in given.columns:
+                table[name] = changed[name]
+            # napari tells nobody.
+            (layer.events.features if "features" in layer.events.emitters else layer.events.properties)()
+        elif not isinstance(layer, Labels) and len(given) != len(table):
+            raise ValueError(f"a feature has one value for each element: {len(given)} for {len(table)}")
+        else:
+            layer.features = given
+        self._scene.note_edit(layer)
+
+    def _with_features(self, layer_id: str) -> Any:
+        layer = self._scene.layer(layer_id)
+        if not hasattr(layer, "features"):
+            raise DataError(f"a layer of kind {kind_of(layer)} has no features")
+        return layer
+
+    def _give_pixels(self, layer: Any, arrays: list[Pixels]) -> None:
+        """Set pixels, or the levels of a pyramid. ValueError, TypeError for what napari cannot show."""
+        shapes = [list(array.shape) for array in arrays] if layer.multiscale else []
+        check_data(msgspec.structs.replace(layer_spec(layer, ""), level_shapes=shapes), arrays)
+        if getattr(layer, "rgb", False) and (arrays[0].ndim < 3 or arrays[0].shape[-1] not in (3, 4)):
+            raise ValueError(f"an RGB image has 3 or 4 channels in its last axis, not the shape {arrays[0].shape}")
+        if arrays[0].ndim - bool(getattr(layer, "rgb", False)) < 2:
+            raise ValueError(f"pixels have two dimensions at least, not the shape {arrays[0].shape}")
+        before = layer.data
+        try:
+            layer.data = arrays if layer.multiscale else arrays[0]
+            check_drawable(layer)
+        except BaseException:  # an interrupt too: nothing is drawn in between
+            layer.data = list(before) if layer.multiscale else before
+            raise
+        self._scene.note_edit(layer)
 
     def _give(self, layer: Layer, arrays: list[Pixels]) -> None:
         """Set a layer's data, checked: napari takes what it cannot draw, and the driver reads where faces point to."""

@@ -182,10 +182,15 @@ class RenderLoop:
 
     def turn_within(self) -> float:
         """Have a turn within an event loop of Qt's that the user's code runs; return the seconds until the next."""
+        if self._lets_in:
+            # The answer to what opened a dialog does not come when that is closed.
+            self._intents.has_begun()
+        return self.turn()
+
+    def turn(self) -> float:
+        """Have a turn in an event loop of somebody else's, instead of `run`; return the seconds until the next."""
         if not self._lets_in:
             return LOOK_S
-        # The answer to what opened a dialog does not come when that is closed.
-        self._intents.has_begun()
         pause = self._whole_turn()
         return LOOK_S if pause.seconds is None else min(pause.seconds, LOOK_S)
 

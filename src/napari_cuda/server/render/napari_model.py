@@ -25,6 +25,7 @@ from npe2 import PluginManager
 
 from napari_cuda.edge_on import survive_edge_on
 from napari_cuda.grid_cells import find_cells_at_once
+from napari_cuda.lean_events import make_events_lean
 from napari_cuda.lean_transforms import make_transforms_lean
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.errors import CommandError, StartupError
@@ -73,6 +74,16 @@ def worker_of(bar: progress) -> Any:
     return next(own, None)
 
 
+def adopt_napari() -> None:
+    """Have a process in which napari was imported before be ours: its settings are kept in our file from now on.
+
+    Owner: render thread; before `initialise_napari`. For kernels, whose user imports what he likes first.
+    """
+    settings = get_settings()
+    if settings.config_path != headless_napari_config():
+        settings.config_path = headless_napari_config()
+
+
 @functools.cache
 def initialise_napari() -> None:
     """Set up napari for this process: settings, plugins, shortcuts. Call before making a viewer.
@@ -90,6 +101,7 @@ def initialise_napari() -> None:
     settings.application.brush_size_on_mouse_move_modifiers = BrushSizeOnMouseModifiers.DISABLED
     survive_edge_on()
     make_transforms_lean()
+    make_events_lean()
     find_cells_at_once()
     _initialize_plugins()
     dask = settings.application.dask

@@ -33,8 +33,8 @@ from napari_cuda.server.scene.authority import Observation
 from napari_cuda.server.scene.thumbnails import Thumbnails
 from napari_cuda.view import View
 
-# Events after which a layer's data is other data. napari has none for undo: see `note_edit`.
-_EDIT_EVENTS = frozenset({"data", "paint", "labels_update"})
+# Events after which a layer's data, or its table of features, is another. napari has none for undo: see `note_edit`.
+_EDIT_EVENTS = frozenset({"data", "paint", "labels_update", "features", "properties"})
 
 _SCOPES = (Scope.SCENE, Scope.DIMS, Scope.CAMERA)
 """Read whole when one of their properties changed; the view has too many for that."""

@@ -53,13 +53,13 @@ export class Cursor {
 
   #ask() {
     const { app } = this;
-    const view = app.view();
+    const view = app.stage.view();
     if (this.#place === null || view === null || !app.control.ready || app.control.specs.size === 0) return;
     app.flush();
     const dims = app.control.known("dims");
     const displayed = displayedOf(dims, view.ndisplay);
     const { right, down, view: away } = basisOf(view.camera, view.ndisplay);
-    const { canvas } = app.screen;
+    const { canvas } = app.stage.screen;
     const [height, width] = app.control.known("view").size;
     const scale = view.camera.zoom * (view.own ? 1 : Math.min(canvas.width / width, canvas.height / height));
     const [x, y] = [(this.#place[0] - canvas.width / 2) / scale, (this.#place[1] - canvas.height / 2) / scale];

@@ -56,6 +56,7 @@ export function watchHands(canvas, hands, signal) {
       return;
     }
     if (drawing) {
+      hands.hover(place);
       for (const part of event.getCoalescedEvents?.() ?? [event]) hands.tool?.(event, "move", placeOf(part));
       return;
     }
@@ -104,19 +105,20 @@ export function watchHands(canvas, hands, signal) {
 
 /**
  * Call what belongs to a key that is pressed anywhere in `root`, unless something is being typed.
- * @param {HTMLElement} root @param {Record<string, () => void>} keys by `event.key`, letters small
+ * @param {HTMLElement} root @param {Record<string, () => void>} keys by `event.key`, letters small; "Ctrl+" and "Shift+" before some
  * @param {AbortSignal} signal
  */
 export function watchKeys(root, keys, signal) {
   root.addEventListener(
     "keydown",
     (event) => {
-      if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+      if (event.altKey || event.defaultPrevented) return;
       const target = /** @type {HTMLElement} */ (event.target);
       const typing = target.matches("input:not([type=range]):not([type=checkbox]), select, textarea, [contenteditable]");
       if (typing || target.closest("dialog") || (target.matches("input") && event.key.startsWith("Arrow"))) return;
       if (event.key === " " && target.matches("button, input, summary")) return;
-      const act = keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+      const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+      const act = keys[event.ctrlKey || event.metaKey ? `Ctrl+${event.shiftKey ? "Shift+" : ""}${key}` : key];
       if (act === undefined) return;
       event.preventDefault();
       act();

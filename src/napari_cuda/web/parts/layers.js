@@ -1,21 +1,9 @@
 // @ts-check
-/** The layer list, and the controls of the layer that is active. */
+/** The layer list. */
 import { el, iconButton, setIcon, words } from "./dom.js";
-import { choice, editorOf, limits } from "./editors.js";
 
 /** @typedef {import("./app.js").App} App */
 
-/** What is always in sight, in this order, if the layer has it; all else is below, by itself. */
-const FIRST = [
-  "opacity", "contrast_limits", "gamma", "colormap", "blending", "rendering", "iso_threshold", "attenuation",
-  "interpolation2d", "interpolation3d", "depiction", "projection_mode", "shading", "mode", "selected_label", "brush_size",
-  "contour", "show_selected_label", "preserve_labels", "size", "symbol", "face_color", "border_color", "edge_color", "edge_width",
-  "vector_style", "length", "color_by", "tail_width", "tail_length", "head_length", "current_size", "current_face_color",
-];
-const IN_3D = new Set(["rendering", "iso_threshold", "attenuation", "interpolation3d", "depiction"]);
-const IN_2D = new Set(["interpolation2d"]);
-/** In the list itself. */
-const IN_LIST = new Set(["name", "visible"]);
 const GLYPHS = /** @type {Record<string, string>} */ ({
   image: "image", labels: "labels", points: "points", shapes: "shapes", surface: "surface", tracks: "tracks", vectors: "vectors",
 });
@@ -153,7 +141,10 @@ class Row {
         onclick: (/** @type {MouseEvent} */ event) => {
           if (!(/** @type {HTMLElement} */ (event.target).closest(".nc-eye, input"))) list.select(id);
         },
-        ondragstart: () => list.drag(id),
+        ondragstart: (/** @type {DragEvent} */ event) => {
+          event.dataTransfer?.setData("text/plain", id);
+          list.drag(id);
+        },
         ondragover: (/** @type {DragEvent} */ event) => event.preventDefault(),
         ondrop: (/** @type {DragEvent} */ event) => {
           event.preventDefault();
@@ -220,124 +211,3 @@ class Row {
     this.#thumb.getContext("2d")?.putImageData(new ImageData(bytes, width, height), 0, 0);
   }
 }
-
-/** The controls of the active layer, made from the rows of the property table. */
-export class LayerControls {
-  #shownFor = "";
-  /** @type {[string, (values: Record<string, any>) => void][]} */ #editors = [];
-  #body = el("div", { class: "nc-controls" });
-  /** @type {AbortController} */ #life = new AbortController();
-
-  /** @param {App} app */
-  constructor(app) {
-    this.app = app;
-    app.signal.addEventListener("abort", () => this.#life.abort());
-    this.title = el("h2", {}, "Controls");
-    this.node = el("section", { class: "nc-section nc-control-section" }, this.title, this.#body);
-  }
-
-  render() {
-    const { control } = this.app;
-    const active = control.known("scene").active ?? "";
-    const spec = control.specs.get(active);
-    const shownFor = spec ? `${active} ${spec.kind} ${control.known("view").ndisplay}` : "";
-    if (shownFor !== this.#shownFor) this.#make(active, spec?.kind ?? "", shownFor);
-    const values = control.known(`layer:${active}`);
-    this.title.textContent = spec ? values.name : "Controls";
-    for (const [, show] of this.#editors) show(values);
-  }
-
-  /** @param {string} layer @param {string} kind @param {string} shownFor */
-  #make(layer, kind, shownFor) {
-    this.#shownFor = shownFor;
-    this.#life.abort();
-    this.#life = new AbortController();
-    this.#editors = [];
-    this.#body.replaceChildren();
-    if (!kind) return this.#body.append(el("p", { class: "nc-hint" }, "Select a layer to see its controls."));
-    const inTwo = this.app.control.known("view").ndisplay === 2;
-    const rows = this.app.rows(kind).filter((row) => row.writable && !IN_LIST.has(row.name));
-    const hidden = inTwo ? IN_3D : IN_2D;
-    const first = FIRST.flatMap((name) => rows.filter((row) => row.name === name && !hidden.has(name)));
-    for (const row of first) this.#add(this.#body, layer, row);
-    const others = rows.filter((row) => !FIRST.includes(row.name));
-    /** @type {Map<string, any[]>} */
-    const groups = new Map();
-    for (const row of others) {
-      const group = row.name.includes(".") ? row.name.slice(0, row.name.lastIndexOf(".")) : "";
-      groups.set(group, [...(groups.get(group) ?? []), row]);
-    }
-    const more = el("details", { class: "nc-more" }, el("summary", {}, "All properties"));
-    for (const [group, members] of groups) {
-      const box = group ? el("details", { class: "nc-group" }, el("summary", {}, words(group))) : el("div", {});
-      for (const row of members) this.#add(box, layer, row, row.name.slice(group ? group.length + 1 : 0));
-      if (box.querySelector(".nc-control")) more.append(box);
-    }
-    this.#body.append(more);
-  }
-
-  /** @param {HTMLElement} parent @param {string} layer @param {any} row @param {string} [name] */
-  #add(parent, layer, row, name = row.name) {
-    const label = words(name);
-    const around = { signal: this.#life.signal, colormaps: this.app.facts.colormaps, label };
-    const set = (/** @type {any} */ value) => this.app.set(`layer:${layer}`, row.name, value);
-    const own = row.name === "contrast_limits" ? this.#contrast(layer, set, around) : row.name === "colormap" ? this.#colormap(row, set, around) : null;
-    const editor = own ?? editorOf(row.type, set, around);
-    if (editor === null) return;
-    const line = el("div", { class: "nc-control", "data-property": row.name }, el("span", { class: "nc-label", title: row.name }, label), editor.node);
-    if (this.app.viewOnly) for (const field of line.querySelectorAll("input, select, button")) field.disabled = true;
-    parent.append(line);
-    this.#editors.push([row.name, (values) => {
-      if (own) own.showAll(values);
-      else editor.show(values[row.name]);
-    }]);
-  }
-
-  /** @param {string} layer @param {(value: any) => void} set @param {import("./editors.js").Around} around */
-  #contrast(layer, set, around) {
-    const track = limits(set, around);
-    const auto = el("button", {
-      type: "button", class: "nc-button nc-small", textContent: "Autoscale", title: "Contrast limits from the data", signal: around.signal,
-      onclick: () => this.app.command("layer.reset_contrast_limits", { layer }),
-    });
-    const node = el("span", { class: "nc-contrast" }, track.node, auto);
-    return {
-      node,
-      show: () => undefined,
-      showAll: (/** @type {Record<string, any>} */ values) => {
-        if (values.contrast_limits) track.show(values.contrast_limits, values.contrast_limits_range ?? values.contrast_limits);
-      },
-    };
-  }
-
-  /** @param {any} row @param {(value: any) => void} set @param {import("./editors.js").Around} around */
-  #colormap(row, set, around) {
-    if (row.type.type !== "colormap_value") return null;
-    const select = choice(Object.keys(around.colormaps), set, around);
-    const strip = el("canvas", { class: "nc-strip", width: 128, height: 8, "aria-hidden": "true" });
-    return {
-      node: el("span", { class: "nc-colormap" }, select.node, strip),
-      show: () => undefined,
-      showAll: (/** @type {Record<string, any>} */ values) => {
-        const value = values.colormap;
-        select.show(value);
-        paintStrip(strip, typeof value === "string" ? around.colormaps[value] : value?.colors?.map((/** @type {number[]} */ color) => color.map((part) => 255 * part)));
-      },
-    };
-  }
-}
-
-/** @param {HTMLCanvasElement} strip @param {number[][] | undefined} colors */
-function paintStrip(strip, colors) {
-  const context = strip.getContext("2d");
-  if (!context) return;
-  context.clearRect(0, 0, strip.width, strip.height);
-  if (!colors?.length) return;
-  const gradient = context.createLinearGradient(0, 0, strip.width, 0);
-  colors.forEach((color, index) => {
-    gradient.addColorStop(colors.length > 1 ? index / (colors.length - 1) : 0, `rgb(${color.slice(0, 3).map(Math.round).join(" ")})`);
-  });
-  context.fillStyle = gradient;
-  context.fillRect(0, 0, strip.width, strip.height);
-}
-

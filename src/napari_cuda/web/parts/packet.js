@@ -37,7 +37,7 @@ export class PacketError extends Error {}
 /**
  * Return header and payload of one message of the pixel socket; the payload is not copied.
  * @param {ArrayBuffer} message
- * @returns {{header: Header, payload: Uint8Array}}
+ * @returns {{header: Header, payload: Uint8Array<ArrayBuffer>}}
  */
 export function parsePacket(message) {
   if (message.byteLength < HEADER_BYTES) {

@@ -20,6 +20,8 @@ export const KEYS = [
   ["G", "grid"],
   ["V", "hide or show the active layer"],
   ["Delete", "remove the active layer"],
+  ["Esc", "put the layer's tool away"],
+  ["Ctrl + Z", "undo what a tool did to the labels; with Shift do it again"],
   ["O", "open data"],
   ["S", "save the exact picture"],
   ["F", "full screen"],
@@ -121,12 +123,20 @@ export function helpSheet(signal) {
   return sheet;
 }
 
-/** Why there are no pictures in this browser, and what helps. @param {boolean} secure @param {{hostname: string, port: string}} place */
-export function whyNoDecoder(secure, { hostname, port }) {
-  if (secure) return "This browser cannot decode the pictures: it has no WebCodecs with H.264. Use a newer Chrome, Edge, Safari or Firefox.";
-  const at = port || "80";
+/**
+ * Why the pictures are JPEG in this browser, and how to leave that, in one line.
+ * @param {boolean} secure whether the page is one where browsers decode video
+ * @param {string} host that the page came from @param {number} port where the server listens there
+ */
+export function whyCompatible(secure, host, port) {
+  if (secure) {
+    return (
+      "Compatibility mode, JPEG pictures: this browser decodes no H.264 (WebCodecs). " +
+      "To leave it, use a current Chrome, Edge, Safari or Firefox; on Linux, Firefox needs libavcodec."
+    );
+  }
   return (
-    "No pictures over plain HTTP: browsers decode video on secure pages only. Leave this with a tunnel, " +
-    `ssh -L ${at}:127.0.0.1:${at} ${hostname}, and open http://127.0.0.1:${at}/; or start the server with --tls CERT KEY.`
+    "Compatibility mode, JPEG pictures: browsers decode video on secure pages only, and this one came over plain HTTP. " +
+    `To leave it, run ssh -L ${port}:127.0.0.1:${port} ${host} and open the address that the server printed; or start the server with --tls CERT KEY.`
   );
 }

@@ -159,8 +159,7 @@ export class Screen {
 
   /** @param {Picture} picture @param {{left: number, top: number, width: number, height: number}} at */
   #paint(picture, at) {
-    const { canvas, margin } = picture.header;
-    const [width, height] = canvas.map((side) => side + 2 * margin);
+    const [width, height] = picture.source;
     const whole = at.width === width && Number.isInteger(at.left) && Number.isInteger(at.top);
     this.#context.imageSmoothingEnabled = !whole;
     this.#context.drawImage(picture.image, 0, 0, width, height, at.left, at.top, at.width, at.height);

@@ -35,7 +35,7 @@ export function placeOf(png) {
 
 /** Collects parts, decodes with the browser's own PNG decoder, and keeps the newest exact picture. */
 export class StillDecoder {
-  /** @type {Uint8Array[]} */ #parts = [];
+  /** @type {Uint8Array<ArrayBuffer>[]} */ #parts = [];
   #hash = 0n;
   /** @type {OffscreenCanvas | null} */ #canvas = null;
   #whole = false;
@@ -45,7 +45,7 @@ export class StillDecoder {
 
   /**
    * Take in a part; with the last one return a promise of the whole exact picture, else null.
-   * @param {import("./packet.js").Header} header @param {Uint8Array} payload
+   * @param {import("./packet.js").Header} header @param {Uint8Array<ArrayBuffer>} payload
    * @returns {Promise<OffscreenCanvas> | null}
    */
   add(header, payload) {

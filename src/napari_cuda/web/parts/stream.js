@@ -1,14 +1,14 @@
 // @ts-check
 /** The pixel socket of one viewer: packets through the gate to the decoders, pictures out in order, acks back. */
 import { Backoff } from "./backoff.js";
-import { LiveDecoder } from "./decoder.js";
+import { JpegDecoder, LiveDecoder } from "./decoder.js";
 import { StreamGate } from "./gate.js";
 import { Kind, PacketError, parsePacket } from "./packet.js";
 import { StillDecoder } from "./still.js";
 
 /**
- * A picture to be shown. `image` is (canvas + margin) large at its top left.
- * @typedef {{image: CanvasImageSource, header: import("./packet.js").Header, exact: boolean, close: () => void}} Picture
+ * A picture to be shown. The top left `source` [width, height] pixels of `image` are the canvas with its margin.
+ * @typedef {{image: CanvasImageSource, source: number[], header: import("./packet.js").Header, exact: boolean, close: () => void}} Picture
  */
 /**
  * A picture that is being decoded; `headers` are its own and those that say "unchanged" of it.
@@ -19,7 +19,11 @@ import { StillDecoder } from "./still.js";
  * @property {(picture: Picture) => void} show have it drawn; `drawn` of the stream follows
  * @property {(header: import("./packet.js").Header) => void} unchanged what is shown is also of this revision
  * @property {(reason: string) => void} lost the socket is gone, and will be opened again
+ * @property {() => void} noVideo the decoder that was promised does not work: JPEG is asked for instead
  */
+
+/** A decoder that fails so often, and shows nothing in between, will not recover. */
+const MOST_FAILURES = 3;
 
 /** Figures that the HUD shows. */
 export class StreamCounts {
@@ -36,7 +40,8 @@ export class PixelStream {
   counts = new StreamCounts();
   #gate = new StreamGate();
   #still = new StillDecoder();
-  #decoder;
+  /** @type {import("./decoder.js").Decoder} */ #decoder;
+  #failures = 0;
   #backoff = new Backoff();
   /** @type {Map<number, Coming>} */ #coming = new Map();
   #ids = 0;
@@ -51,17 +56,13 @@ export class PixelStream {
 
   /**
    * @param {import("./transport.js").Transport} transport @param {StreamHost} host
-   * @param {{hardware: boolean, fullColor: boolean}} support
+   * @param {import("./decoder.js").Support} support
    */
   constructor(transport, host, support) {
     this.transport = transport;
     this.host = host;
     this.support = support;
-    this.#decoder = new LiveDecoder(
-      support.hardware,
-      (id, frame) => this.#decoded(id, frame),
-      (reason) => this.#decoderFailed(reason),
-    );
+    this.#decoder = this.#newDecoder();
     this.#watch = setInterval(() => this.#decoder.tick(performance.now()), 250);
   }
 
@@ -73,6 +74,12 @@ export class PixelStream {
   follow(viewer) {
     this.#viewer = viewer;
     this.#open();
+  }
+
+  #newDecoder() {
+    const decoded = (/** @type {number} */ id, /** @type {VideoFrame | ImageBitmap} */ image) => this.#decoded(id, image);
+    const failed = (/** @type {string} */ reason) => this.#decoderFailed(reason);
+    return this.support.video ? new LiveDecoder(this.support.hardware, decoded, failed) : new JpegDecoder(decoded, failed);
   }
 
   /** The session is lost: its pixel connection is of no more use. */
@@ -110,7 +117,9 @@ export class PixelStream {
   #open() {
     this.drop();
     if (this.#disposed) return;
-    const query = { viewer: this.#viewer, overlays: "1", ...(this.support.fullColor ? { color: "full" } : {}) };
+    const { video, fullColor, fullRange } = this.support;
+    const coding = video ? (fullRange ? "h264" : "h264-limited") : "jpeg";
+    const query = { viewer: this.#viewer, overlays: "1", coding, ...(fullColor ? { color: "full" } : {}) };
     /** @type {import("./transport.js").Channel} */
     const channel = this.transport.open("ws/pixels", query, {
       opened: () => {
@@ -169,7 +178,7 @@ export class PixelStream {
     this.#admitted(packet.header, packet.payload, now);
   }
 
-  /** @param {import("./packet.js").Header} header @param {Uint8Array} payload @param {number} now */
+  /** @param {import("./packet.js").Header} header @param {Uint8Array<ArrayBuffer>} payload @param {number} now */
   #admitted(header, payload, now) {
     if (header.kind === Kind.ACCESS_UNIT) {
       this.#decoder.decode(payload, header.keyframe, this.#expect(header), now);
@@ -189,7 +198,7 @@ export class PixelStream {
     return this.#ids;
   }
 
-  /** @param {import("./packet.js").Header} header @param {Uint8Array} payload */
+  /** @param {import("./packet.js").Header} header @param {Uint8Array<ArrayBuffer>} payload */
   #takeStill(header, payload) {
     const epoch = this.#gate.admittedEpoch;
     try {
@@ -210,8 +219,9 @@ export class PixelStream {
     }
   }
 
-  /** @param {number} id @param {VideoFrame} frame */
+  /** @param {number} id @param {VideoFrame | ImageBitmap} frame */
   #decoded(id, frame) {
+    this.#failures = 0;
     if (!this.#ready(id, frame, false, () => frame.close())) frame.close();
   }
 
@@ -231,7 +241,10 @@ export class PixelStream {
     const own = coming.headers[0];
     // "Unchanged" speaks of revision, camera and rest; what the picture's size is its own packet says.
     const header = { ...newest, canvas: own.canvas, coded: own.coded, margin: own.margin, hash: own.hash };
-    this.host.show({ image, header, exact, close });
+    const full = header.canvas.map((side) => side + 2 * header.margin);
+    // A JPEG of less detail comes as small as it was drawn.
+    const source = exact || this.support.video ? full : header.coded;
+    this.host.show({ image, source, header, exact, close });
     return true;
   }
 
@@ -239,7 +252,17 @@ export class PixelStream {
   #decoderFailed(reason) {
     const [oldest] = this.#coming.values();
     this.#coming.clear();
+    this.#failures += 1;
+    if (this.support.video && this.#failures > MOST_FAILURES) return this.#giveUpVideo();
     if (oldest) this.#lost(oldest.headers[0].seq, oldest.epoch, reason);
+  }
+
+  #giveUpVideo() {
+    this.support = { ...this.support, video: false };
+    this.#decoder.reset();
+    this.#decoder = this.#newDecoder();
+    this.host.noVideo();
+    this.#open();
   }
 
   /** @param {number} seq @param {number} epoch @param {string} reason */

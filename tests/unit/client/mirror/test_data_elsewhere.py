@@ -61,9 +61,15 @@ def test_what_is_refused_is_napari_s() -> None:
         assert all(hasattr(type(LAYERS[kind]), name) for name in names)
 
 
-def test_nothing_selected_may_be_set_again() -> None:
-    for kind in ("points", "shapes"):
-        remote(kind).selected_data = set()
+@pytest.mark.parametrize("kind", ["points", "shapes"])
+def test_what_is_selected_is_selected_on_the_server(kind: str) -> None:
+    layer, asked = remote(kind), []
+    layer.attach(lambda *_: None, lambda name, args: asked.append((name, args)))
+    layer.selected_data = {np.int64(3), 1}
+    layer.selected_data = set()
+    where = {"layer": layer.remote_id}
+    assert asked == [("layer.select", {**where, "elements": [1, 3]}), ("layer.select", {**where, "elements": []})]
+    assert len(layer.selected_data) == 0
 
 
 HARMLESS = set(

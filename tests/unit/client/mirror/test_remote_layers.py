@@ -14,6 +14,7 @@ from napari_cuda import conversion
 from napari_cuda.client.mirror import remote_layers
 from napari_cuda.client.mirror.remote_layers import REMOTE_CLASSES, RemoteLayer
 from napari_cuda.protocol import messages as m
+from napari_cuda.protocol.errors import DataError
 from napari_cuda.protocol.properties import LAYER_KINDS, layer_properties
 from napari_cuda.protocol.property import Property
 
@@ -220,8 +221,8 @@ def test_features_are_names_here_and_set_on_the_server(kind: str) -> None:
     owner = Owner(layer)
     remote_layers.show(layer, {"features": ["weight", "kind"]})
     assert {"weight", "kind"} <= set(layer.features)
-    with pytest.raises(AttributeError, match="set them on the server"):
-        layer.features = {"weight": [1.0]}
+    with pytest.raises(DataError, match=r"^features cannot be set here: the data of"):
+        layer.features = {"weight": [1.0]}  # there is no server yet
     assert owner.sets == []
 
 

@@ -14,7 +14,7 @@ from zarr.storage import MemoryStore
 from napari_cuda.client.net import array_stream
 from napari_cuda.client.net.array_stream import ArrayStream
 from napari_cuda.protocol.errors import DataError
-from napari_cuda.server.data.stored_arrays import read_arrays
+from napari_cuda.stored_arrays import read_arrays
 
 
 def store(path: Path, *arrays: Any, piece_bytes: int = 1000) -> None:
