@@ -95,7 +95,11 @@ class StockHands:
         QTest.qWait(50)
 
     def save_as(self, title: str, button: str, file: Path) -> None:
-        """Click on what asks for a file's name, and type one."""
+        """Click on what asks for a file's name, type one, and press Return until it is taken.
+
+        Qt's dialog lists the folder meanwhile, and what it then suggests may come instead of the end (5 of 40 dialogs
+        of Qt's alone on busy cores).
+        """
 
         def answer() -> None:
             dialog = QApplication.activeModalWidget()
@@ -103,7 +107,17 @@ class StockHands:
                 QTimer.singleShot(100, answer)
                 return
             QTest.keyClicks(dialog.focusWidget(), str(file))
-            QTest.keyClick(dialog.focusWidget(), Qt.Key.Key_Return)
+            press_return(20)
+
+        def press_return(tries: int) -> None:
+            dialog = QApplication.activeModalWidget()
+            if not isinstance(dialog, QDialog):
+                return
+            if not tries:
+                dialog.reject()  # the test fails where it looks for the file, and does not hang here
+                return
+            QTest.keyClick(QApplication.activePopupWidget() or dialog.focusWidget(), Qt.Key.Key_Return)
+            QTimer.singleShot(1000, lambda: press_return(tries - 1))
 
         QTimer.singleShot(100, answer)
         self.click(title, button)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -178,12 +179,24 @@ class Hands:
         self.settle()
 
     def save_as(self, title: str, button: str, file: Path) -> None:
-        """Click on what asks for a file's name, and type one."""
+        """Click on what asks for a file's name, type one, and press Return until it is taken.
+
+        Qt's dialog lists the folder meanwhile, and what it then suggests, a pop-up, may come instead of the end.
+        """
         self.click(title, button)
-        dialog = self.view(kind="dialog").about.title
-        self.type(dialog, str(file))
-        QTest.keyClick(self.view(dialog), Qt.Key.Key_Return)
-        self.gone("dialog")
+        dialog = self.view(kind="dialog")
+        self.type(dialog.about.title, str(file))
+        pressed_s = -math.inf
+
+        def taken() -> bool:
+            nonlocal pressed_s
+            if not dialog.gone and time.monotonic() > pressed_s + 1:
+                pressed_s = time.monotonic()
+                popups = [view for view in self.windows._views.values() if view.about.kind == "popup"]
+                QTest.keyClick(popups[-1] if popups else dialog, Qt.Key.Key_Return)
+            return dialog.gone
+
+        self.wait(taken)
 
     def wait(self, done: Callable[[], bool]) -> None:
         """Wait until that is so."""

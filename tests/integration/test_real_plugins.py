@@ -70,13 +70,29 @@ napari.run()
 )
 
 
+class PatientHands(Hands):
+    """A dock that opens is laid out here first and there then: whoever clicks sees where the widget came to rest."""
+
+    def rectangle(self, title: str, widget: str) -> list[int]:
+        """Return where a widget is once it stays there."""
+        view = self.view(title)
+        found: list[list[int]] = [[], []]
+
+        def rests() -> bool:
+            found[:] = found[1], super(PatientHands, self).rectangle(title, widget)
+            return found[0] == found[1] and view.about.size == (view.width(), view.height())
+
+        self.wait(rests)
+        return found[1]
+
+
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hands]:
     folder = tmp_path_factory.mktemp("plugins")
     (folder / "plugins.py").write_text(SCRIPT)
     with run_script(folder / "plugins.py", str(folder)) as server, connected_window(server) as viewer:
         viewer.window.resize(1250, 950)
-        yield Hands(viewer, folder)
+        yield PatientHands(viewer, folder)
 
 
 @pytest.fixture(scope="module")
