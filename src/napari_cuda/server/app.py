@@ -298,18 +298,13 @@ class Server:
             self._viewers.deliver(viewer, messages)
 
     def wait_in(self, idle: Idle) -> None:
-        """Wait for work like this from now on: where the user's code runs loops of Qt's, `idle` ends their waiting."""
+        """Have `idle` woken when there is something to do: how `run` waits, and whoever calls `turn` instead of it."""
         if self._loop is not None:
             self._loop.wait_in(idle)
 
     def turn_within(self) -> float:
         """Do what there is to do within a loop of Qt's; return the seconds until there may be more."""
         return LOOK_S if self._loop is None else self._loop.turn_within()
-
-    def wait_in(self, idle: Idle) -> None:
-        """Have `idle` woken when there is something to do, by whoever calls `turn` instead of `run`."""
-        if self._loop is not None:
-            self._loop.wait_in(idle)
 
     def turn(self) -> float:
         """Do what there is to do, instead of `run`; return the seconds until there may be more."""
