@@ -17,7 +17,7 @@ from served_script import run_script
 from stock_hands import StockHands
 from surface_scripts import DUMP, Hands
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(600)]
 
 AnyHands = Hands | StockHands
 
