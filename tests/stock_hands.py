@@ -26,6 +26,10 @@ class StockHands:
             assert time.monotonic() < until_s, "it did not become so in time"
             QTest.qWait(20)
 
+    def settle(self) -> None:
+        """Let Qt do what is due."""
+        QTest.qWait(10)
+
     def content(self, title: str) -> QWidget:
         """Return the widget in a dock, once it is seen."""
         docks = self.viewer.window._wrapped_dock_widgets

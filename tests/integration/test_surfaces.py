@@ -168,6 +168,21 @@ def test_what_is_typed_counts_when_the_field_is_left(hands: Hands) -> None:
     wait_for(hands.viewer, lambda: layer.name == "pasted")
 
 
+def test_keys_that_a_widget_leaves_are_napari_s(hands: Hands) -> None:
+    layer = hands.viewer.layers[0]
+    hands.click("box", "line")
+    hands.type("box", "v")
+    hands.key("box", Qt.Key.Key_Escape)
+    hands.click("box", "slider")
+    hands.key("box", Qt.Key.Key_V)  # a slider leaves letters
+    hands.settle()
+    assert not layer.visible
+    hands.key("box", Qt.Key.Key_V)
+    wait_for(hands.viewer, lambda: layer.visible)
+    hands.click("box", "line")
+    hands.key("box", Qt.Key.Key_Backspace)
+
+
 def test_a_table_is_edited_and_a_list_scrolled(hands: Hands) -> None:
     layer, view = hands.viewer.layers[0], hands.view("box")
     x, y, _width, _height = hands.dump()["box"]["places"]["table"]

@@ -90,6 +90,12 @@ class SurfaceCursor(SurfaceMessage, frozen=True, tag="surface.cursor"):
     shape: str
 
 
+class SurfaceUnused(SurfaceMessage, frozen=True, tag="surface.unused"):
+    """No widget of a dock wanted what this viewer's `surface.key` of that number did: it is the window's."""
+
+    number: int
+
+
 class SurfaceCopied(SurfaceMessage, frozen=True, tag="surface.copied"):
     """A widget put text on the server's clipboard."""
 
@@ -129,7 +135,11 @@ class SurfacePointer(SurfaceMessage, frozen=True, tag="surface.pointer"):
 
 
 class SurfaceKey(SurfaceMessage, frozen=True, tag="surface.key"):
-    """A key was pressed or let go: Qt's number of it, and the text that it types."""
+    """A key was pressed or let go: Qt's number of it, and the text that it types.
+
+    `number` is what a `surface.unused` calls it by. A `shortcut` is one in the viewer's own window: unless a widget
+    claims it before any shortcut, or has it as one, it is not the widget's.
+    """
 
     intent: IntentNumber
     surface: SurfaceId
@@ -138,6 +148,8 @@ class SurfaceKey(SurfaceMessage, frozen=True, tag="surface.key"):
     text: Annotated[str, msgspec.Meta(max_length=64)] = ""
     modifiers: Modifiers = []
     repeats: bool = False
+    number: Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)] = 0
+    shortcut: bool = False
 
 
 class SurfaceFocus(SurfaceMessage, frozen=True, tag="surface.focus"):
@@ -176,7 +188,7 @@ class SurfaceTheme(SurfaceMessage, frozen=True, tag="surface.theme"):
     theme: Annotated[str, msgspec.Meta(max_length=64)]
 
 
-SurfaceNews = SurfaceList | SurfaceUpdate | SurfaceCursor | SurfaceCopied
+SurfaceNews = SurfaceList | SurfaceUpdate | SurfaceCursor | SurfaceUnused | SurfaceCopied
 SurfaceQuery = SurfaceWatch | SurfaceAck
 """Not intents: who may only look may say them."""
 SurfaceIntent = SurfacePointer | SurfaceKey | SurfaceFocus | SurfaceResize | SurfaceClose | SurfacePaste | SurfaceTheme

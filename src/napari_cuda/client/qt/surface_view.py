@@ -37,6 +37,9 @@ class SurfaceUser(Protocol):
     def send(self, intent: s.SurfaceIntent) -> None:
         """Send what the user did."""
 
+    def key(self, about: s.Surface, action: Literal["press", "release"], event: QKeyEvent) -> None:
+        """Send a key for a surface."""
+
     def paste(self) -> None:
         """Tell the server what the clipboard has, should a widget want it next."""
 
@@ -249,11 +252,7 @@ class SurfaceView(QWidget):
         event.accept()
 
     def _send_key(self, action: Literal["press", "release"], event: QKeyEvent) -> None:
-        text, repeats = event.text()[:64], event.isAutoRepeat()
-        held = modifiers_of(event)
-        self._user.send(
-            s.SurfaceKey(UNNUMBERED, self._about.surface, action, max(0, int(event.key())), text, held, repeats)
-        )
+        self._user.key(self._about, action, event)
         event.accept()
 
     def _ask_for_room(self) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import napari
 from qtpy.QtCore import QObject, QPoint, Qt
-from qtpy.QtGui import QCloseEvent, QGuiApplication
+from qtpy.QtGui import QCloseEvent, QGuiApplication, QKeyEvent
 from qtpy.QtWidgets import QDialog, QDockWidget, QVBoxLayout, QWidget
 
 from napari_cuda.client.qt.napari_adapter import main_window
+from napari_cuda.client.qt.surface_keys import SurfaceKeys
 from napari_cuda.client.qt.surface_view import UNNUMBERED, SurfaceView
 from napari_cuda.client.remote_session import RemoteSession
 from napari_cuda.protocol import messages as m
@@ -28,6 +31,7 @@ class SurfaceWindows(QObject):
         self._window = main_window(viewer)
         self._views: dict[str, SurfaceView] = {}
         self._frames: dict[str, QDockWidget | SurfaceDialog] = {}
+        self._keys = SurfaceKeys(self._window, self.send, self._frames.get)
         self._cursor = Qt.CursorShape.ArrowCursor
         self._theme_due = True
         self._of = ""
@@ -77,6 +81,8 @@ class SurfaceWindows(QObject):
                 self._cursor = getattr(Qt.CursorShape, shape, Qt.CursorShape.ArrowCursor)
                 for view in self._views.values():
                     view.setCursor(self._cursor)
+            case s.SurfaceUnused(number):
+                self._keys.unused(number)
             case s.SurfaceCopied(text):
                 clipboard = QGuiApplication.clipboard()
                 if clipboard is not None and clipboard.text() != text:
@@ -172,6 +178,10 @@ class SurfaceWindows(QObject):
         presses = isinstance(intent, (s.SurfacePointer, s.SurfaceKey)) and intent.action == "press"
         if self._session.loop.state.role == "control" or presses:
             self._session.mirror.point(intent)
+
+    def key(self, about: s.Surface, action: Literal["press", "release"], event: QKeyEvent) -> None:
+        """Send a key for a surface; napari has it here if no widget wants it."""
+        self._keys.send(about, action, event)
 
     def paste(self) -> None:
         """Tell the server what the clipboard has, should a widget want it next."""

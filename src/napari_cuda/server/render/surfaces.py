@@ -95,7 +95,9 @@ class Surfaces:
                 self._point(viewer, found, intent)
             case s.SurfaceKey():
                 self._hand = viewer
-                self._input.key(found.window, intent)
+                left = self._input.key(found.window, intent)
+                if left and found.kind == "dock" and viewer in self._watchers:
+                    self._deliver(viewer, [s.SurfaceUnused(intent.number)])
             case s.SurfaceFocus():
                 self._input.focus(found.window)
             case s.SurfaceResize():
