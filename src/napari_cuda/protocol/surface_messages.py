@@ -15,6 +15,9 @@ from napari_cuda.protocol.message_fields import Button, Buttons, IntentNumber, M
 LARGEST_PX = 8192
 """Width and height of a surface in pixels: more than a screen has."""
 
+LONGEST_COMPOSED = 1000
+"""Characters that an input method puts together at once: a sentence, and more than that."""
+
 LONGEST_TEXT = 100_000
 """Characters of a clipboard that go through the state channel."""
 
@@ -90,6 +93,18 @@ class SurfaceCursor(SurfaceMessage, frozen=True, tag="surface.cursor"):
     shape: str
 
 
+class SurfaceCaret(SurfaceMessage, frozen=True, tag="surface.caret"):
+    """Where this viewer's keyboard writes: what is composed by an input method belongs there. "": nowhere.
+
+    `place` is the caret, (x, y, width, height) in Qt's pixels from the surface's top left corner; `hints` are Qt's (of
+    `Qt.InputMethodHint`), say that it is a password.
+    """
+
+    surface: SurfaceId
+    place: tuple[int, int, int, int] = (0, 0, 0, 0)
+    hints: int = 0
+
+
 class SurfaceUnused(SurfaceMessage, frozen=True, tag="surface.unused"):
     """No widget of a dock wanted what this viewer's `surface.key` of that number did: it is the window's."""
 
@@ -152,6 +167,23 @@ class SurfaceKey(SurfaceMessage, frozen=True, tag="surface.key"):
     shortcut: bool = False
 
 
+class SurfaceCompose(SurfaceMessage, frozen=True, tag="surface.compose"):
+    """An input method (dead keys, Japanese) wrote `text`, and is at `composing`, in which its caret is at `caret`.
+
+    The text takes the place of what is `replaces`: where that begins, from the caret of the widget, and how long it is.
+    """
+
+    intent: IntentNumber
+    surface: SurfaceId
+    text: Annotated[str, msgspec.Meta(max_length=LONGEST_COMPOSED)] = ""
+    composing: Annotated[str, msgspec.Meta(max_length=LONGEST_COMPOSED)] = ""
+    caret: Annotated[int, msgspec.Meta(ge=0, le=LONGEST_COMPOSED)] = 0
+    replaces: tuple[
+        Annotated[int, msgspec.Meta(ge=-LONGEST_TEXT, le=LONGEST_TEXT)],
+        Annotated[int, msgspec.Meta(ge=0, le=LONGEST_TEXT)],
+    ] = (0, 0)
+
+
 class SurfaceFocus(SurfaceMessage, frozen=True, tag="surface.focus"):
     """The keyboard belongs to this surface now; "": to none."""
 
@@ -188,10 +220,19 @@ class SurfaceTheme(SurfaceMessage, frozen=True, tag="surface.theme"):
     theme: Annotated[str, msgspec.Meta(max_length=64)]
 
 
-SurfaceNews = SurfaceList | SurfaceUpdate | SurfaceCursor | SurfaceUnused | SurfaceCopied
+SurfaceNews = SurfaceList | SurfaceUpdate | SurfaceCursor | SurfaceCaret | SurfaceUnused | SurfaceCopied
 SurfaceQuery = SurfaceWatch | SurfaceAck
 """Not intents: who may only look may say them."""
-SurfaceIntent = SurfacePointer | SurfaceKey | SurfaceFocus | SurfaceResize | SurfaceClose | SurfacePaste | SurfaceTheme
+SurfaceIntent = (
+    SurfacePointer
+    | SurfaceKey
+    | SurfaceCompose
+    | SurfaceFocus
+    | SurfaceResize
+    | SurfaceClose
+    | SurfacePaste
+    | SurfaceTheme
+)
 
 
 def merged(older: SurfaceIntent, newer: SurfaceIntent) -> SurfaceIntent | None:

@@ -31,6 +31,8 @@ class SurfaceWindows(QObject):
         self._window = main_window(viewer)
         self._views: dict[str, SurfaceView] = {}
         self._frames: dict[str, QDockWidget | SurfaceDialog] = {}
+        self._ratio = 1.0
+        """Pixels to one of Qt's in the pictures that were asked for."""
         self._keys = SurfaceKeys(self._window, self.send, self._frames.get)
         self._cursor = Qt.CursorShape.ArrowCursor
         self._theme_due = True
@@ -60,8 +62,13 @@ class SurfaceWindows(QObject):
         self._watch()
 
     def _watch(self) -> None:
-        ratio = min(max(self._window.devicePixelRatioF(), 0.5), 4.0)
-        self._session.loop.link.ask(s.SurfaceWatch(ratio))
+        self._ratio = self._finest()
+        self._session.loop.link.ask(s.SurfaceWatch(self._ratio))
+
+    def _finest(self) -> float:
+        """Return how many pixels of its screen one of Qt's is for the window, or for a dock on another screen."""
+        ratios = [view.devicePixelRatioF() for view in self._views.values()]
+        return min(max(self._window.devicePixelRatioF(), *ratios, 0.5), 4.0)
 
     def _take(self, news: s.SurfaceNews) -> None:
         match news:
@@ -81,6 +88,9 @@ class SurfaceWindows(QObject):
                 self._cursor = getattr(Qt.CursorShape, shape, Qt.CursorShape.ArrowCursor)
                 for view in self._views.values():
                     view.setCursor(self._cursor)
+            case s.SurfaceCaret(surface):
+                for name, view in self._views.items():
+                    view.write_at(news if name == surface else None)
             case s.SurfaceUnused(number):
                 self._keys.unused(number)
             case s.SurfaceCopied(text):
@@ -102,6 +112,8 @@ class SurfaceWindows(QObject):
                 self._open(about)
             elif view.about != about:
                 self._change(view, about)
+        if surfaces:
+            self.density_changed()  # there may have been none to notice that the window went to another screen
 
     def _open(self, about: s.Surface) -> None:
         view = SurfaceView(about, self)
@@ -198,8 +210,9 @@ class SurfaceWindows(QObject):
         return None
 
     def density_changed(self) -> None:
-        """The screen has other pixels now: begin anew, in these."""
-        self._watch()
+        """A screen may have other pixels now: then begin anew, in these."""
+        if self._finest() != self._ratio:
+            self._watch()
 
     def _send_theme(self, _event: object = None) -> None:
         self._theme_due = False

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
-from qtpy.QtGui import QCursor, QGuiApplication, QKeyEvent, QMouseEvent, QWheelEvent
+from typing import Any
+
+from qtpy.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt
+from qtpy.QtGui import (
+    QCursor,
+    QGuiApplication,
+    QInputMethodEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QTextCharFormat,
+    QWheelEvent,
+)
 from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_cuda.protocol import surface_messages as s
@@ -72,9 +82,13 @@ class SurfaceInput:
         if event.action == "press" and not before:
             self._activate(window)
         button = _BUTTONS.get(event.button, Qt.MouseButton.NoButton)
+        popup = QApplication.activePopupWidget()
         QApplication.sendEvent(
             handle, QMouseEvent(_ACTIONS[event.action], here, here, place, button, self._buttons, self._modifiers)
         )
+        if popup is None and QApplication.activePopupWidget() is not None:
+            # A window system says so when a pop-up takes the mouse; else what opened it would stay lit.
+            QApplication.sendEvent(handle, QEvent(QEvent.Type.Leave))
 
     def key(self, window: QWidget, event: s.SurfaceKey) -> bool:
         """Press a key, or let it go, where `window` has its focus; a pop-up has it before any window.
@@ -98,6 +112,24 @@ class SurfaceInput:
         QApplication.sendEvent(handle, key)
         return receiver is window and not key.isAccepted()
 
+    def compose(self, window: QWidget, event: s.SurfaceCompose) -> None:
+        """Write what an input method put together, and what it is at, where `window` or a pop-up has its focus."""
+        receiver = QApplication.activePopupWidget() or window
+        focused = receiver.focusWidget() or receiver
+        if _is_blocked(receiver) or not focused.testAttribute(Qt.WidgetAttribute.WA_InputMethodEnabled):
+            return
+        kinds = QInputMethodEvent.AttributeType
+        looks = QTextCharFormat()
+        looks.setFontUnderline(True)
+        length = len(event.composing.encode("utf-16-le")) // 2  # as Qt counts
+        attributes = [
+            QInputMethodEvent.Attribute(kinds.Cursor, min(event.caret, length), 1, None),
+            QInputMethodEvent.Attribute(kinds.TextFormat, 0, length, looks),
+        ]
+        composed = QInputMethodEvent(event.composing, attributes)
+        composed.setCommitString(event.text, *event.replaces)
+        QApplication.sendEvent(focused, composed)
+
     def focus(self, window: QWidget) -> None:
         """Give a window the keyboard."""
         if not _is_blocked(window):
@@ -107,6 +139,18 @@ class SurfaceInput:
         passive = Qt.WindowType.Popup, Qt.WindowType.ToolTip
         if window.windowType() not in passive and not window.isActiveWindow():
             window.activateWindow()
+
+
+def writes_at() -> tuple[QWidget, QRect, int] | None:
+    """Return the widget that text is written into, its caret, and Qt's hints of what it is for; None if none is."""
+    popup = QApplication.activePopupWidget()
+    focused = QApplication.focusWidget() if popup is None else popup.focusWidget()
+    if focused is None or not focused.testAttribute(Qt.WidgetAttribute.WA_InputMethodEnabled):
+        return None
+    place = focused.inputMethodQuery(Qt.InputMethodQuery.ImCursorRectangle)
+    caret = place.toRect() if isinstance(place, QRectF) else place
+    hints: Any = focused.inputMethodHints().value  # an int, whatever the binding's types say
+    return focused, caret if isinstance(caret, QRect) else QRect(), hints
 
 
 def _is_claimed(window: QWidget, event: s.SurfaceKey, held: Qt.KeyboardModifier) -> bool:
