@@ -33,8 +33,11 @@ _THREAD_GRACE_S = 5.0
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--no-skips`: where the hardware is there, a skipped test is a failure."""
+    """`--no-skips`: where the hardware is there, a skipped test is a failure. `--together-seconds`: a longer soak."""
     parser.addoption("--no-skips", action="store_true", help="fail the run if any test is skipped")
+    parser.addoption(
+        "--together-seconds", type=float, default=45.0, help="how long window, page and notebook act on one session"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

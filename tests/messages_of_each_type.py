@@ -22,6 +22,7 @@ _EXAMPLES: list[m.ClientMessage] = [
     m.InputKey(1, "press", "Ctrl+G"),
     s.SurfacePointer(1, "S1", "press", [3, 4], 1, [1]),
     s.SurfaceKey(1, "S1", "press", 65, "a"),
+    s.SurfaceCompose(1, "S1", "é"),
     s.SurfaceFocus(1, "S1"),
     s.SurfaceResize(1, "S1", (300, 200)),
     s.SurfaceClose(1, "S1"),

@@ -159,3 +159,13 @@ def differences(viewers: dict[str, Any], truth: m.SceneSnapshot) -> list[str]:
         compare(name, "camera", scope_properties(Scope.CAMERA), viewer.scene.camera, truth.camera)
         compare(name, "view", scope_properties(Scope.VIEW), viewer, truth.view)
     return found
+
+
+def untold(told: m.SceneSnapshot, values: dict[str, m.Values]) -> list[str]:
+    """Return what the layers of the server's model have and the server never told; empty if nothing."""
+    return [
+        f"{name} of {state.values['name']!r} is {value!r} there, it told {state.values[name]!r}"
+        for state in told.layers
+        for name, value in values[state.values["name"]].items()
+        if state.values[name] != value
+    ]

@@ -47,6 +47,13 @@ def add_wide_image(viewer: Any) -> None:
     viewer.add_image(wide_image(), name="wide", contrast_limits=(0, 255))
 
 
+def add_magnified_noise(viewer: Any) -> None:
+    """Add noise of 16 bits between limits and in colours in which a pixel shows how its value is rounded."""
+    noise = np.random.default_rng(7).integers(0, 65536, (720, 1280), np.uint16)
+    viewer.add_image(noise, name="noise", contrast_limits=(1234, 61234), colormap="viridis")
+    viewer.scene.camera.zoom = 1.7
+
+
 def add_mri_volume(viewer: Any) -> None:
     """Add the MRI head as a maximum intensity projection, seen at an angle in three dimensions."""
     viewer.add_image(mri_volume(), name="T1", rendering="mip", colormap="gray")
@@ -189,6 +196,7 @@ SCENES = (
         "many": add_many_layers,
         "mri": add_mri_volume,
         "mip3d": add_noisy_volume,
+        "noise": add_magnified_noise,
         "wide": add_wide_image,
         "patches": add_color_patches,
         "blending": add_blending_scene,

@@ -13,11 +13,13 @@ import time
 from pathlib import Path
 
 import napari
+import napari.qt
 import numpy as np
 from napari import _event_loop
 from napari._qt import qt_event_loop
 from napari._vispy import VispyCanvas
 from qtpy.QtCore import QThreadPool
+from qtpy.QtGui import QCursor
 from qtpy.QtWidgets import QApplication
 
 SETTLE_S = 0.5
@@ -42,6 +44,8 @@ def main(size: str, folder: str, *scripts: str) -> None:
     napari.Viewer.__init__ = make_sized
     for module in (napari, _event_loop, qt_event_loop):
         module.run = run
+    # Where windows open the display's pointer may be, and napari then draws it a brush: none is over a served canvas.
+    QCursor.setPos(napari.qt.get_qapp().primaryScreen().geometry().bottomRight())
     for script in scripts:
         sys.argv = [script]
         sys.path[0] = str(Path(script).resolve().parent)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +41,10 @@ def dump(viewer=None):
             name = child.objectName()
             text = child.text() if hasattr(child, "text") and callable(child.text) else ""
             if child.isVisible():
-                places[name] = places[str(text)] = [corner.x(), corner.y(), child.width(), child.height()]
+                kind = child.metaObject().className()
+                number = sum(place.startswith(kind + " ") for place in places)
+                place = [corner.x(), corner.y(), child.width(), child.height()]
+                places[name] = places[str(text)] = places[f"{kind} {number}"] = place
         picture = FOLDER / f"window{index}.png"
         window.grab(area).save(str(picture))
         windows[window.windowTitle()] = {"places": places, "picture": str(picture)}
@@ -142,6 +147,60 @@ class Hands:
                 event = QKeyEvent(action, ord(letter.upper()), Qt.KeyboardModifier.NoModifier, letter)
                 QApplication.sendEvent(self.view(title), event)
         self.settle()
+
+    def key(self, title: str, key: Qt.Key, held: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
+        """Press a key for what has the keyboard there."""
+        QTest.keyClick(self.view(title), key, held)
+        self.settle()
+
+    def choose(self, title: str, combo: str, steps: int) -> None:
+        """Open a combo box, go so many entries down, and take that one."""
+        self.click(title, combo)
+        popup = self.view(kind="popup")
+        for key in [Qt.Key.Key_Down] * steps + [Qt.Key.Key_Return]:
+            QTest.keyClick(popup, key)
+        self.gone("popup")
+        self.settle()
+
+    def drag(self, title: str, widget: str, start: tuple[float, float], end: tuple[float, float]) -> None:
+        """Drag with the left button from one place in a widget to another, in parts of its width and height."""
+        x, y, width, height = self.rectangle(title, widget)
+        places = [
+            QPoint(x + round(width * (start[0] + part / 8 * (end[0] - start[0]))),
+                   y + round(height * (start[1] + part / 8 * (end[1] - start[1]))))
+            for part in range(9)
+        ]  # fmt: skip
+        view = self.view(title)
+        self.move(view, places[0])
+        QTest.mousePress(view, Qt.MouseButton.LeftButton, pos=places[0])
+        for place in places[1:]:
+            self.move(view, place, held=True)
+        QTest.mouseRelease(view, Qt.MouseButton.LeftButton, pos=places[-1])
+        self.settle()
+
+    def save_as(self, title: str, button: str, file: Path) -> None:
+        """Click on what asks for a file's name, type one, and press Return until it is taken.
+
+        Qt's dialog lists the folder meanwhile, and what it then suggests, a pop-up, may come instead of the end.
+        """
+        self.click(title, button)
+        dialog = self.view(kind="dialog")
+        self.type(dialog.about.title, str(file))
+        pressed_s = -math.inf
+
+        def taken() -> bool:
+            nonlocal pressed_s
+            if not dialog.gone and time.monotonic() > pressed_s + 1:
+                pressed_s = time.monotonic()
+                popups = [view for view in self.windows._views.values() if view.about.kind == "popup"]
+                QTest.keyClick(popups[-1] if popups else dialog, Qt.Key.Key_Return)
+            return dialog.gone
+
+        self.wait(taken)
+
+    def wait(self, done: Callable[[], bool]) -> None:
+        """Wait until that is so."""
+        wait_for(self.viewer, done)
 
     def same_as_there(self, title: str) -> bool:
         """Return whether a view shows, pixel for pixel, what the server grabs."""

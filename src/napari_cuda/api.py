@@ -200,9 +200,9 @@ def prepare_server_process() -> None:
     settings.prepare_headless_process(settings.server_napari_config())
     from napari_cuda.server.render.egl import require_egl  # noqa: PLC0415 -- the server extra may be absent
 
+    take_short_turns()  # before anything starts threads: they inherit it
     # Before napari is imported: without libEGL, Qt fails with words that help nobody.
     require_egl()
-    take_short_turns()
 
 
 def _targets(target: Any) -> tuple[list[str], Any]:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
+import os
+import platform
+import struct
 import sys
 import threading
 import time
@@ -14,9 +18,34 @@ SWITCH_INTERVAL_S = 0.0005
 """Python's default of 5 ms lets a thread that decodes, encodes or draws hold up the others by that much (measured)."""
 
 
+SLICE_S = 0.0001
+"""The shortest that Linux takes. A picture passes through a dozen threads, each of which waits for a processor."""
+
+_SET_ATTRIBUTES = {"x86_64": 314, "aarch64": 274, "riscv64": 274}
+"""Number of the system call `sched_setattr` (man 2 sched_setattr); Python has no name for it."""
+_ATTRIBUTES = struct.Struct("=IIQiIQQQ")
+"""size, policy, flags, nice, priority, runtime (ns), deadline, period."""
+
+
 def take_short_turns() -> None:
-    """Have the threads of this process hand Python over within half a millisecond."""
+    """Have threads hand Python over within half a millisecond, and be asleep for shorter beside other processes."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    ask_for_short_slices()
+
+
+def ask_for_short_slices() -> bool:
+    """Have this thread, and those that it starts from now on, take the processor in short slices; False if none asked.
+
+    Linux (6.12 and newer; older ones take no notice) lets who asks for less at a time begin sooner, whoever he is, and
+    gives him no more in all. Under another policy than the usual one nothing is changed.
+    """
+    number = _SET_ATTRIBUTES.get(platform.machine()) if sys.platform == "linux" else None
+    if number is None or os.sched_getscheduler(0) != os.SCHED_OTHER:
+        return False
+    nice = os.getpriority(os.PRIO_PROCESS, 0)
+    wanted = _ATTRIBUTES.pack(_ATTRIBUTES.size, os.SCHED_OTHER, 0, nice, 0, int(1e9 * SLICE_S), 0, 0)
+    # A sandbox may refuse it: then all is as it was.
+    return bool(ctypes.CDLL(None).syscall(number, 0, wanted, 0) == 0)
 
 
 class Worker:

@@ -10,7 +10,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -270,32 +270,41 @@ def moving_colors(view: View, watcher: Watcher) -> list[int]:
     camera = watcher.viewer.scene.camera
     height, width = watcher.viewer.canvas.size
     places = [
-        [
+        (
             round(width / 2 + (64 * column + 31.5 - camera.center[-1]) * camera.zoom),
             round(height / 2 + (64 * row + 31.5 - camera.center[-2]) * camera.zoom),
-        ]
+        )
         for row in range(4)
         for column in range(6)
     ]
     exact = view.exact()
+    wanted = np.array([exact[y, x, :3] for x, y in places], int)
+    return [np.abs(colors - wanted).max() for colors in moving_pixels(view, watcher, "patches", places)]
+
+
+def moving_pixels(
+    view: View, watcher: Watcher, layer: str, places: Sequence[tuple[int, int]]
+) -> list[npt.NDArray[np.int64]]:
+    """Hide and show a layer; return what each moving picture has at some places (x, y): (places, 3) RGB."""
     view.canvas.evaluate(
         """(canvas, places) => {
+            window.watching?.disconnect();
             window.seen = [];
             const context = canvas.getContext('2d');
-            new MutationObserver(() => {
+            window.watching = new MutationObserver(() => {
                 if (canvas.dataset.exact !== undefined || window.seen.length > 8) return;
-                window.seen.push(places.map(([x, y]) => [...context.getImageData(x, y, 1, 1).data.slice(0, 3)]));
-            }).observe(canvas, {attributes: true, attributeFilter: ['data-seq']});
+                const {width, height} = canvas, pixels = context.getImageData(0, 0, width, height).data;
+                window.seen.push(places.map(([x, y]) => [...pixels.subarray(4 * (y * width + x)).subarray(0, 3)]));
+            });
+            window.watching.observe(canvas, {attributes: true, attributeFilter: ['data-seq']});
         }""",
-        places,
+        [list(place) for place in places],
     )
-    layer = watcher.viewer.layers["patches"]
-    layer.visible = False
+    watcher.viewer.layers[layer].visible = False
     watcher.viewer.sync()
-    layer.visible = True
+    watcher.viewer.layers[layer].visible = True
     view.rest(watcher.viewer.sync())
-    wanted = np.array([exact[y, x, :3] for x, y in places], int)
-    return [np.abs(np.array(colors) - wanted).max() for colors in view.page.evaluate("() => window.seen")]
+    return [np.array(colors, np.int64) for colors in view.page.evaluate("() => window.seen")]
 
 
 def saved(download_path: Path) -> npt.NDArray[np.uint8]:

@@ -20,6 +20,7 @@ from nbclient import NotebookClient
 from PIL import Image
 from playwright.sync_api import Browser
 
+from documented import blocks
 from e2e.conftest import PATIENCE_S, View
 from e2e.jupyter import Jupyter, Lab, jupyter_server, write_notebook
 
@@ -192,6 +193,16 @@ def executed(*cells: str) -> nbformat.NotebookNode:
 
 def picture_of(output: Any) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(output["data"]["image/png"]))))
+
+
+def test_the_documented_cells(tmp_path: Path) -> None:
+    """Those of docs/notebooks.md and of README.md, in one kernel."""
+    cells = [blocks(document, "python")[0].text for document in ("docs/notebooks.md", "README.md")]
+    notebook = executed("import numpy as np\narray = np.arange(2500.0).reshape(50, 50)", *cells)
+    for cell in notebook.cells[1:]:
+        (output,) = cell.outputs
+        assert "application/vnd.jupyter.widget-view+json" in output["data"]
+        assert len(np.unique(picture_of(output)[..., 0])) > 20, "it shows nothing"
 
 
 def test_a_notebook_that_a_program_runs_saves_its_last_picture(tmp_path: Path) -> None:

@@ -9,15 +9,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import xxhash
+from napari.utils.colormaps import DirectLabelColormap
 from playwright.sync_api import Browser
 
-from e2e.conftest import View, moving_colors, opened_page, watching
+from e2e.conftest import View, moving_colors, moving_pixels, opened_page, watching
 from napari_cuda.client.playout import gate
 from napari_cuda.netsim import NetSim
 from scene_server import SceneServer
 
+LINE_COLORS = {
+    "red": (255, 0, 0), "lime": (0, 255, 0), "blue": (0, 0, 255), "cyan": (0, 255, 255), "magenta": (255, 0, 255),
+    "yellow": (255, 255, 0), "white": (255, 255, 255),
+}  # fmt: skip
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "pixel_packets.json").read_text("utf-8"))
 
 _PARSE = """async ([packets, malformed]) => {
@@ -108,6 +114,92 @@ def test_moving_pictures_have_the_right_colours(view: View, server: SceneServer)
         # 0 would be an exact picture: it is the moving ones that are asked about.
         assert any(0 < error <= 3 for error in errors), errors
         assert len(errors) >= 2, "one of what is hidden, one of what is shown"
+
+
+def colour_lines() -> npt.NDArray[np.uint8]:
+    """Return labels (96, 128): lines of one pixel in seven colours, upright, level, aslant and next to each other."""
+    lines = np.zeros((96, 128), np.uint8)
+    for number in range(len(LINE_COLORS)):
+        aslant = np.arange(40)
+        lines[4:44, 4 + 5 * number] = number + 1
+        lines[50 + 5 * number, 4:44] = number + 1
+        lines[4 + aslant, 50 + 5 * number + aslant] = number + 1
+        lines[50:90, 60 + number : 124 : len(LINE_COLORS)] = number + 1
+    return lines
+
+
+def test_lines_of_one_pixel_have_their_colours(view: View, server: SceneServer) -> None:
+    lines = colour_lines()
+    rows, columns = np.nonzero(lines)
+    wanted = np.array([(0, 0, 0), *LINE_COLORS.values()])[lines[rows, columns]]
+    colors = dict(enumerate(LINE_COLORS, 1)) | {0: "transparent", None: "black"}
+    with watching(server) as watcher:
+        viewer = watcher.viewer
+        viewer.add_labels(lines, name="lines", opacity=1, colormap=DirectLabelColormap(color_dict=colors))
+        # Each element is one pixel of the canvas.
+        height, width = viewer.canvas.size
+        middle = [48 + (height % 2) / 2 - 0.5, 64 + (width % 2) / 2 - 0.5]
+        viewer.scene.camera.zoom = 1
+        viewer.scene.camera.center = (0, *middle)
+        picture = view.exact(viewer.sync())
+        x = np.round(columns - middle[1] + (width - 1) / 2).astype(int)
+        y = np.round(rows - middle[0] + (height - 1) / 2).astype(int)
+        assert np.abs(picture[y, x, :3].astype(int) - wanted).max() <= 8
+        moving = moving_pixels(view, watcher, "lines", list(zip(x.tolist(), y.tolist(), strict=True)))
+        if view.page.context.browser.browser_type.name == "chromium":  # decodes 4:4:4
+            # One of the moving pictures shows the lines, and the exact one, of 0, is none of them.
+            assert any(0 < np.abs(seen - wanted).mean() <= 8 for seen in moving)
+        viewer.layers.remove("lines")
+        viewer.reset_view()
+        view.rest(viewer.sync())
+
+
+_COUNT_FRAMES = """
+window.frames = {given: 0, converted: 0, drawn: 0, open: 0};
+// Not in the empty page before ours, which Firefox takes for an insecure one.
+if (globalThis.VideoDecoder) window.VideoDecoder = class extends VideoDecoder {
+    constructor({output, error}) {
+        super({error, output: frame => {
+            window.frames.given += 1;
+            window.frames.open += 1;
+            output(frame);
+        }});
+    }
+};
+const close = globalThis.VideoFrame?.prototype.close;
+if (close) VideoFrame.prototype.close = function () {
+    window.frames.open -= 1;
+    close.call(this);
+};
+for (const kind of [CanvasRenderingContext2D, OffscreenCanvasRenderingContext2D]) {
+    const {drawImage} = kind.prototype;
+    kind.prototype.drawImage = function (image, ...places) {
+        window.frames.converted += globalThis.VideoFrame !== undefined && image instanceof VideoFrame;
+        window.frames.drawn += this.canvas.className === 'nc-canvas';
+        return drawImage.call(this, image, ...places);
+    };
+}
+"""
+
+
+def test_a_picture_is_converted_once_and_drawn_as_often_as_the_camera_moves(
+    browser: Browser, server: SceneServer
+) -> None:
+    with opened_page(browser, server.connect_url, script=_COUNT_FRAMES) as view:
+        x, y = view.center()
+        view.page.mouse.move(x, y)
+        view.page.mouse.down()
+        for step in range(40):
+            view.page.mouse.move(x + step, y + step / 2)
+            view.page.evaluate("() => new Promise(requestAnimationFrame)")
+        view.page.mouse.up()
+        view.rest()
+        frames = view.page.evaluate("() => window.frames")
+        assert 0 < frames["converted"] <= frames["given"]
+        assert frames["drawn"] > frames["converted"]
+        assert frames["open"] == 0, "the decoder waits for its frames"
+        view.press("r")
+        view.rest()
 
 
 def test_two_pages_show_one_session(browser: Browser, server: SceneServer, view: View) -> None:

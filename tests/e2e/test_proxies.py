@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext
 
+from documented import blocks
 from e2e.conftest import View, watching
 from e2e.jupyter import TOKEN, Jupyter, jupyter_server
 from napari_cuda.server.net.listener import KEEP_ALIVE_S
@@ -45,20 +46,13 @@ http {{
         listen 127.0.0.1:{port} ssl;
         ssl_certificate {folder}/cert.pem;
         ssl_certificate_key {folder}/key.pem;
-        location {prefix}/ {{
-            proxy_pass http://127.0.0.1:{server}/;
-            proxy_http_version 1.1;
-            proxy_set_header Host $http_host;
-            proxy_set_header X-Forwarded-Proto $scheme;
-            proxy_set_header Upgrade $http_upgrade;
-            proxy_set_header Connection "upgrade";
-            proxy_buffering off;
-            proxy_read_timeout {idle}s;
-            proxy_send_timeout {idle}s;
-        }}
+        proxy_read_timeout {idle}s;
+        proxy_send_timeout {idle}s;
+{location}
     }}
 }}
 """
+(LOCATION,) = blocks("docs/proxies.md", "nginx")
 
 
 @dataclass(frozen=True)
@@ -86,7 +80,8 @@ def nginx_before(server: ServerProcess, folder: Path) -> Iterator[Nginx]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    facts = {"folder": folder, "port": port, "server": server.port, "prefix": PREFIX, "idle": IDLE_S}
+    location = LOCATION.text.replace("/microscope/", f"{PREFIX}/").replace(":8765/", f":{server.port}/")
+    facts = {"folder": folder, "port": port, "location": location, "idle": IDLE_S}
     (folder / "nginx.conf").write_text(CONFIGURATION.format(**facts))
     command = [NGINX, "-p", folder, "-c", folder / "nginx.conf", "-e", folder / "error.log"]
     nginx = subprocess.Popen(command, stderr=subprocess.DEVNULL)

@@ -18,10 +18,11 @@ from headless_process import run, run_headless
 
 HERE = Path(__file__).parent
 PROBE = HERE / "headless_probe.py"
+EXACTNESS = HERE / "exactness_probe.py"
 
 
-def _probe(folder: Path, *args: str) -> dict[str, Any]:
-    done = run_headless(folder / "server" / "napari.yaml", PROBE, *args)
+def _probe(folder: Path, *args: str, probe: Path = PROBE) -> dict[str, Any]:
+    done = run_headless(folder / "server" / "napari.yaml", probe, *args)
     assert done.returncode == 0, done.stderr[-3000:]
     result: dict[str, Any] = json.loads(done.stdout)
     return result
@@ -42,6 +43,48 @@ def test_picture_equals_the_desktops(scene: str, tmp_path: Path) -> None:
     psnr_db = np.inf if error == 0 else 10 * np.log10(255**2 / error)
     assert psnr_db >= 45
     assert result["has_volume"] is (scene == "mri")
+
+
+def test_noise_moves_quickly_and_rests_and_is_grabbed_bit_identical_to_the_desktops(tmp_path: Path) -> None:
+    ours, theirs = tmp_path / "ours.npy", tmp_path / "theirs.npy"
+    result = _probe(tmp_path, "exactly", "noise", str(ours), probe=EXACTNESS)
+    desktop = ["env", "-u", "QT_QPA_PLATFORM", "-u", "PYOPENGL_PLATFORM", f"NAPARI_CONFIG={tmp_path / 'desktop.yaml'}"]
+    done = run([*desktop, sys.executable, str(HERE / "desktop_reference.py"), "noise", str(theirs)])
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert np.array_equal(np.load(ours), np.load(theirs))
+    assert result["moving_differs"] > 0, "this scene tells nothing: constants draw it as well"
+    assert result["grab_is_rest"]
+    # Moving, at rest, at rest again, moving to the same place, at rest; moving elsewhere and back.
+    assert result["exact"] == [False, True, True, False, True, False, False]
+    assert result["linked"] == [[1, 0, 0, 0, 0], [0, 2, 0, 0, 0]], "one program for what moves, one twin at first rest"
+    assert result["calm"] == [True] * 5, "the exact picture asks for another"
+    assert len(set(result["hashes"][1:])) == 1, "a draw that changes nothing is another picture"
+    assert not result["after_grab"], "what moves is drawn exactly once something was grabbed"
+    assert result["turns"] == [3, 1], "three more images: their twins are not linked one a turn, where turns are short"
+
+
+def test_a_programs_twin_draws_what_the_program_was_told(tmp_path: Path) -> None:
+    result = _probe(tmp_path, "twin", probe=EXACTNESS)
+    # Red is a uniform to the power of gamma, green is a texture, blue is an attribute.
+    expected = {
+        "first": (255, 0, 51),
+        "green": (255, 255, 51),
+        "uniform": (102, 255, 51),
+        "attribute": (102, 255, 153),
+        "texture": (102, 51, 153),
+        "another constant": (0, 51, 153),
+        "it back": (204, 51, 153),
+        "code": (255, 51, 0),
+        "anew": (102, 255, 51),
+    }
+    for step, color in expected.items():
+        quick, exact = [*color, True], [*color, False]
+        assert result[step] == [quick, exact, quick, 2], step
+    quick, exact, _, programs = result["gone"]  # what a texture shows that was deleted is nobody's business
+    assert (quick[0], exact[0], programs) == (204, 204, 2)
+    for step, red in (("gamma", 163), ("gamma back", 204)):
+        assert result[step] == [[red, 255, 0, False]] * 3 + [1], "no twin where gamma is a uniform anyway"
+    assert result["left"] == 0
 
 
 def test_flat_scene_rests_resizes_and_refuses(tmp_path: Path) -> None:

@@ -13,11 +13,10 @@ from napari.components import ViewerModel
 
 from integration.conftest import Connect, Serve, connected_window
 from integration.test_window_tools import send_mouse
-from monkey import Monkey, differences
+from monkey import Monkey, differences, untold
 from monkey_hands import Hands
 from napari_cuda.client.headless import RemoteViewer
 from napari_cuda.client.qt.window import StreamedViewer
-from napari_cuda.protocol import messages as m
 from raw_client import RawClient
 from scene_server import SceneServer
 
@@ -53,16 +52,6 @@ def use_a_tool(monkey: Monkey, window: StreamedViewer) -> None:
     for step in range(1, 4):
         send_mouse(window, "move", x + 8 * step, y + 5 * step, button=0, buttons=[1])
     send_mouse(window, "release", x + 24, y + 15, button=1, buttons=[])
-
-
-def untold(told: m.SceneSnapshot, values: dict[str, m.Values]) -> list[str]:
-    """Return what the layers of the server's model have and the server never told; empty if nothing."""
-    return [
-        f"{name} of {state.values['name']!r} is {value!r} there, it told {state.values[name]!r}"
-        for state in told.layers
-        for name, value in values[state.values["name"]].items()
-        if state.values[name] != value
-    ]
 
 
 def run(

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pytest
-from qtpy.QtCore import QPoint, Qt
-from qtpy.QtGui import QGuiApplication
+from qtpy.QtCore import QPoint, QRectF, Qt
+from qtpy.QtGui import QGuiApplication, QImage, QInputMethodEvent
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QDockWidget
+from qtpy.QtWidgets import QApplication, QDockWidget
 
 from integration.conftest import Connect, connected_window
 from integration.test_window import qt
@@ -85,6 +87,14 @@ viewer.bind_key("x", lambda viewer: viewer.window.add_dock_widget(more(), name="
 napari.run()
 """
 )
+
+
+def words_of(picture: QImage) -> npt.NDArray[np.int16]:
+    """Return the channels of a picture as numbers to reckon with."""
+    picture = picture.convertToFormat(QImage.Format.Format_RGB32)
+    bits: Any = picture.constBits()
+    bits.setsize(picture.sizeInBytes())
+    return np.frombuffer(bits, np.uint8).astype(np.int16)
 
 
 @pytest.fixture(scope="module")
@@ -166,6 +176,56 @@ def test_what_is_typed_counts_when_the_field_is_left(hands: Hands) -> None:
     QTest.keyClick(hands.view("box"), Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
     QTest.keyClick(hands.view("box"), Qt.Key.Key_Return)
     wait_for(hands.viewer, lambda: layer.name == "pasted")
+
+
+def test_what_an_input_method_composes_is_written_there(hands: Hands) -> None:
+    view, queries = hands.view("box"), Qt.InputMethodQuery
+
+    def compose(text: str = "", composing: str = "", replaces: tuple[int, int] = (0, 0)) -> None:
+        caret = QInputMethodEvent.Attribute(QInputMethodEvent.AttributeType.Cursor, len(composing), 1, None)
+        event = QInputMethodEvent(composing, [caret])
+        event.setCommitString(text, *replaces)
+        QApplication.sendEvent(view, event)
+        hands.settle()
+
+    hands.click("box", "button")
+    assert not view.inputMethodQuery(queries.ImEnabled)
+    compose("nowhere")
+    hands.click("box", "line")
+    wait_for(hands.viewer, lambda: view.inputMethodQuery(queries.ImEnabled))
+    hands.key("box", Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
+    hands.key("box", Qt.Key.Key_Delete)
+    line = QRectF(*hands.rectangle("box", "line")).adjusted(-3, 0, 3, 0)  # Qt's says more than the caret itself
+    begins = view.inputMethodQuery(queries.ImCursorRectangle)
+    assert line.contains(begins)
+    compose(composing="にほん")
+    assert "にほん" not in hands.dump()["box"]["places"]  # it is seen there, and not written
+    assert hands.same_as_there("box")
+    wait_for(hands.viewer, lambda: view.inputMethodQuery(queries.ImCursorRectangle).x() > begins.x() + 15)
+    compose("日本")
+    compose("e")
+    compose("é", replaces=(-1, 1))
+    compose(composing="not")
+    compose()
+    assert line.contains(view.inputMethodQuery(queries.ImCursorRectangle))
+    hands.key("box", Qt.Key.Key_Return)
+    wait_for(hands.viewer, lambda: hands.viewer.layers[0].name == "日本é")
+
+
+def test_keys_that_a_widget_leaves_are_napari_s(hands: Hands) -> None:
+    layer = hands.viewer.layers[0]
+    hands.viewer.layers.selection.active = layer
+    hands.click("box", "line")
+    hands.type("box", "v")
+    hands.key("box", Qt.Key.Key_Escape)
+    hands.click("box", "slider")
+    hands.key("box", Qt.Key.Key_V)  # a slider leaves letters
+    hands.settle()
+    assert not layer.visible
+    hands.key("box", Qt.Key.Key_V)
+    wait_for(hands.viewer, lambda: layer.visible)
+    hands.click("box", "line")
+    hands.key("box", Qt.Key.Key_Backspace)
 
 
 def test_a_table_is_edited_and_a_list_scrolled(hands: Hands) -> None:
@@ -285,6 +345,11 @@ def test_who_only_looks_sees_them_at_his_own_density_and_one_update_at_a_time(ha
         assert update.surface == box.surface
         assert update.size == tuple(2 * length for length in box.size)
         wait_for(hands.viewer, lambda: hands.view("box").image.width() == update.size[0])
+        # Here it is shown at half of that: each pixel is the mean of four, and not one of them.
+        view = hands.view("box")
+        modes = Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.SmoothTransformation
+        smooth = view.image.scaled(view.size(), *modes)
+        assert np.abs(words_of(view.grab().toImage()) - words_of(smooth)).max() <= 2
         press = s.SurfacePointer(looker.next_intent(), box.surface, "press", [5, 5], 1, [1])
         assert looker.refusals(press) == {"intent": VIEW_ONLY}
         # Nothing of it is told him before he says that he has what he was told.

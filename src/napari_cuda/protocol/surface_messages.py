@@ -15,6 +15,9 @@ from napari_cuda.protocol.message_fields import Button, Buttons, IntentNumber, M
 LARGEST_PX = 8192
 """Width and height of a surface in pixels: more than a screen has."""
 
+LONGEST_COMPOSED = 1000
+"""Characters that an input method puts together at once: a sentence, and more than that."""
+
 LONGEST_TEXT = 100_000
 """Characters of a clipboard that go through the state channel."""
 
@@ -90,6 +93,24 @@ class SurfaceCursor(SurfaceMessage, frozen=True, tag="surface.cursor"):
     shape: str
 
 
+class SurfaceCaret(SurfaceMessage, frozen=True, tag="surface.caret"):
+    """Where this viewer's keyboard writes: what is composed by an input method belongs there. "": nowhere.
+
+    `place` is the caret, (x, y, width, height) in Qt's pixels from the surface's top left corner; `hints` are Qt's (of
+    `Qt.InputMethodHint`), say that it is a password.
+    """
+
+    surface: SurfaceId
+    place: tuple[int, int, int, int] = (0, 0, 0, 0)
+    hints: int = 0
+
+
+class SurfaceUnused(SurfaceMessage, frozen=True, tag="surface.unused"):
+    """No widget of a dock wanted what this viewer's `surface.key` of that number did: it is the window's."""
+
+    number: int
+
+
 class SurfaceCopied(SurfaceMessage, frozen=True, tag="surface.copied"):
     """A widget put text on the server's clipboard."""
 
@@ -129,7 +150,11 @@ class SurfacePointer(SurfaceMessage, frozen=True, tag="surface.pointer"):
 
 
 class SurfaceKey(SurfaceMessage, frozen=True, tag="surface.key"):
-    """A key was pressed or let go: Qt's number of it, and the text that it types."""
+    """A key was pressed or let go: Qt's number of it, and the text that it types.
+
+    `number` is what a `surface.unused` calls it by. A `shortcut` is one in the viewer's own window: unless a widget
+    claims it before any shortcut, or has it as one, it is not the widget's.
+    """
 
     intent: IntentNumber
     surface: SurfaceId
@@ -138,6 +163,25 @@ class SurfaceKey(SurfaceMessage, frozen=True, tag="surface.key"):
     text: Annotated[str, msgspec.Meta(max_length=64)] = ""
     modifiers: Modifiers = []
     repeats: bool = False
+    number: Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)] = 0
+    shortcut: bool = False
+
+
+class SurfaceCompose(SurfaceMessage, frozen=True, tag="surface.compose"):
+    """An input method (dead keys, Japanese) wrote `text`, and is at `composing`, in which its caret is at `caret`.
+
+    The text takes the place of what is `replaces`: where that begins, from the caret of the widget, and how long it is.
+    """
+
+    intent: IntentNumber
+    surface: SurfaceId
+    text: Annotated[str, msgspec.Meta(max_length=LONGEST_COMPOSED)] = ""
+    composing: Annotated[str, msgspec.Meta(max_length=LONGEST_COMPOSED)] = ""
+    caret: Annotated[int, msgspec.Meta(ge=0, le=LONGEST_COMPOSED)] = 0
+    replaces: tuple[
+        Annotated[int, msgspec.Meta(ge=-LONGEST_TEXT, le=LONGEST_TEXT)],
+        Annotated[int, msgspec.Meta(ge=0, le=LONGEST_TEXT)],
+    ] = (0, 0)
 
 
 class SurfaceFocus(SurfaceMessage, frozen=True, tag="surface.focus"):
@@ -176,10 +220,19 @@ class SurfaceTheme(SurfaceMessage, frozen=True, tag="surface.theme"):
     theme: Annotated[str, msgspec.Meta(max_length=64)]
 
 
-SurfaceNews = SurfaceList | SurfaceUpdate | SurfaceCursor | SurfaceCopied
+SurfaceNews = SurfaceList | SurfaceUpdate | SurfaceCursor | SurfaceCaret | SurfaceUnused | SurfaceCopied
 SurfaceQuery = SurfaceWatch | SurfaceAck
 """Not intents: who may only look may say them."""
-SurfaceIntent = SurfacePointer | SurfaceKey | SurfaceFocus | SurfaceResize | SurfaceClose | SurfacePaste | SurfaceTheme
+SurfaceIntent = (
+    SurfacePointer
+    | SurfaceKey
+    | SurfaceCompose
+    | SurfaceFocus
+    | SurfaceResize
+    | SurfaceClose
+    | SurfacePaste
+    | SurfaceTheme
+)
 
 
 def merged(older: SurfaceIntent, newer: SurfaceIntent) -> SurfaceIntent | None:

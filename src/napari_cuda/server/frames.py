@@ -64,7 +64,8 @@ class RenderedFrame:
     it is then scaled up on encoding. `input_ids` maps viewer id to the newest intent of that
     viewer which the picture includes. `sharp_color`: it has edges between colours, which 4:2:0 blurs.
     `at_rest` asks for the exact still picture. `overlaid` is None if there are no overlays to add, or
-    nobody wants them. The picture shows `margin` pixels more than the canvas on each side.
+    nobody wants them. The picture shows `margin` pixels more than the canvas on each side. If not `exact` a pixel
+    in a hundred thousand may be off by one from stock napari's.
     """
 
     buffer: PixelBuffer
@@ -74,6 +75,7 @@ class RenderedFrame:
     capture_time_us: int
     picture_hash: int
     full_detail: bool = True
+    exact: bool = True
     sharp_color: bool = False
     at_rest: bool = False
     input_ids: Mapping[str, int] = field(default_factory=dict)

@@ -35,7 +35,8 @@ FROM_CLIENT: list[m.ClientMessage] = [
     m.InputPointer(1, "wheel", [3, -4], [400, 300], delta=(0.0, -1.5), inverted=True, listeners=True),
     m.InputKey(4, "release", "Ctrl+Shift+G"),
     s.SurfacePointer(5, "S1", "wheel", [3, -4], 0, [1], ["alt"], (0.0, -1.5)),
-    s.SurfaceKey(6, "S1", "press", 0x01000004, "\r", ["shift"], True),
+    s.SurfaceKey(6, "S1", "press", 0x01000004, "\r", ["shift"], True, 7, True),
+    s.SurfaceCompose(6, "S1", "é", "日本", 1, (-1, 1)),
     s.SurfaceFocus(7, "S1"),
     s.SurfaceResize(8, "S1", (300, 200)),
     s.SurfaceClose(9, "S1"),
@@ -78,6 +79,8 @@ FROM_SERVER: list[m.ServerMessage] = [
     s.SurfaceList(3, [s.Surface("S1", "popup", (9, 8), "a menu", "S0", (-3, 4), (1, 1), grabs=True)]),
     s.SurfaceUpdate("S1", 4, (18, 16), 2.0, [s.SurfaceBlock(1, 2, 3, 4, b"deflated")]),
     s.SurfaceCursor("IBeamCursor"),
+    s.SurfaceCaret("S1", (4, 5, 1, 16), 3),
+    s.SurfaceUnused(7),
     s.SurfaceCopied("é µ 核"),
     m.JobUpdate("J1", 3, "Opening a.tif", "failed", 0.5, "no reader", {"layers": ["L1"]}),
 ]

@@ -55,6 +55,7 @@ PRIVATE_NAMES = (
     "viewer.window._qt_viewer._qt_open",
     "viewer.window._qt_viewer._update_camera_depth",
     "viewer.dims._play_ready",
+    "viewer._previous_ndisplay",
     "napari._app_model:get_app_model",
     "napari._app_model.actions._layerlist_context_actions:LAYERLIST_CONTEXT_ACTIONS",
     "app_model.registries:CommandsRegistry.register_command",
@@ -221,15 +222,23 @@ class CanvasAdapter:
     def _before_draw(self, _event: object) -> None:
         if self._canvas.catch_up():
             self._viewer.window._qt_viewer._update_camera_depth()  # the cameras of a grid may be new ones
-        if self._gate.begin(vispy_asked=self._scene_canvas._update_pending):
+        if self._gate.begin(vispy_asked=self._scene_canvas._update_pending) and not self._camera_moves():
             # napari takes over the camera that the mouse moved only after drawing. The video
             # is placed by that camera, so it would be one draw behind the overlays.
             for camera in (self._canvas.camera, *self._canvas.grid_cameras):
                 camera.on_draw(None)
 
     def _after_draw(self, event: object) -> None:
-        if self._gate.end():
+        if self._gate.end() and not self._camera_moves():
             self._canvas.on_draw(event)
+
+    def _camera_moves(self) -> bool:
+        """Return whether napari is about to take its camera to another number of dimensions.
+
+        A slider that comes back has Qt paint before. What vispy's camera has then is of neither view: taken over, it
+        has napari show the first slice after three dimensions.
+        """
+        return bool(self._viewer._previous_ndisplay != self._viewer.dims.ndisplay)
 
     def _draw_order(self, node: Node | None = None) -> list[tuple[Node, bool]]:
         """Return vispy's order of drawing, without what is in the video, or behind it.

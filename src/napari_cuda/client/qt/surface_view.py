@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import zlib
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from qtpy.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, QTimer
 from qtpy.QtGui import (
     QEnterEvent,
     QFocusEvent,
+    QGuiApplication,
     QHideEvent,
     QImage,
+    QInputMethodEvent,
     QKeyEvent,
     QKeySequence,
     QMouseEvent,
@@ -31,11 +33,17 @@ ROOM_SETTLES_MS = 40
 """While an edge is dragged its widget is laid out anew so often, and not for each pixel."""
 
 
+_ASKED_OF_CARETS = Qt.InputMethodQuery.ImEnabled | Qt.InputMethodQuery.ImCursorRectangle | Qt.InputMethodQuery.ImHints
+
+
 class SurfaceUser(Protocol):
     """Who has the views. Owner: GUI thread."""
 
     def send(self, intent: s.SurfaceIntent) -> None:
         """Send what the user did."""
+
+    def key(self, about: s.Surface, action: Literal["press", "release"], event: QKeyEvent) -> None:
+        """Send a key for a surface."""
 
     def paste(self) -> None:
         """Tell the server what the clipboard has, should a widget want it next."""
@@ -58,6 +66,10 @@ class SurfaceView(QWidget):
         self._ratio = 1.0
         self.fits = False
         """Whether a picture that has no room is shown smaller: for who may not ask for the room that there is."""
+        self._caret: s.SurfaceCaret | None = None
+        """Where text is written, if any is."""
+        self._composing = False
+        """Whether an input method is at something that is not written yet."""
         self.gone = False
         """The server has no such surface any more."""
         self._room = QTimer(self)
@@ -103,6 +115,18 @@ class SurfaceView(QWidget):
         # All at once: of a few blocks that is cheaper than to reckon where they are on the screen.
         self.update()
 
+    def write_at(self, caret: s.SurfaceCaret | None) -> None:
+        """Text is written there, or none is: an input method composes only where it is."""
+        if caret == self._caret:
+            return
+        self._caret = caret
+        self.setAttribute(Qt.WidgetAttribute.WA_InputMethodEnabled, caret is not None)
+        if caret is not None:
+            self.setInputMethodHints(Qt.InputMethodHint(caret.hints))
+        method = QGuiApplication.inputMethod()
+        if self.hasFocus() and method is not None:
+            method.update(_ASKED_OF_CARETS)
+
     def sizeHint(self) -> QSize:
         """Return the size that the widget has on the server."""
         return QSize(*self._about.size)
@@ -124,7 +148,9 @@ class SurfaceView(QWidget):
         shown = QRectF(0, 0, self._image.width() * scale, self._image.height() * scale)
         if not shown.contains(QRectF(self.rect())):
             painter.fillRect(self.rect(), self.palette().window())
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self.scale < 1)
+        # Pixel for pixel, unless there is no room, or somebody else has a screen that is finer.
+        other = scale * self.devicePixelRatioF() != 1
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, other)
         painter.drawImage(shown, self._image)
         painter.end()
 
@@ -151,6 +177,9 @@ class SurfaceView(QWidget):
         if self._is_popup and not self._holds(place) and self._user.view_at(place) is None:
             self._user.send(s.SurfaceClose(UNNUMBERED, self._about.surface))
             return
+        method = QGuiApplication.inputMethod()
+        if self._composing and method is not None:
+            method.commit()  # as a field of Qt's does: the caret goes elsewhere
         if event.button() == Qt.MouseButton.RightButton:
             self._user.paste()  # the menu that comes may have an entry for it
         self._send_mouse("press", event)
@@ -196,6 +225,35 @@ class SurfaceView(QWidget):
         """Send it."""
         if event is not None:
             self._send_key("release", event)
+
+    def inputMethodEvent(self, event: QInputMethodEvent | None) -> None:
+        """Send what an input method wrote, and what it is at."""
+        if event is None:
+            return
+        text, composing = event.commitString(), event.preeditString()
+        at = [one.start for one in event.attributes() if one.type == QInputMethodEvent.AttributeType.Cursor]
+        self._composing = bool(composing)
+        most = s.LONGEST_COMPOSED
+        self._user.send(
+            s.SurfaceCompose(
+                UNNUMBERED,
+                self._about.surface,
+                text[:most],
+                composing[:most],
+                min(max(0, at[-1] if at else len(composing)), most),
+                (event.replacementStart(), max(0, event.replacementLength())),
+            )
+        )
+        event.accept()
+
+    def inputMethodQuery(self, query: Qt.InputMethodQuery) -> Any:
+        """Tell an input method where it writes."""
+        if query == Qt.InputMethodQuery.ImEnabled:
+            return self._caret is not None
+        if query == Qt.InputMethodQuery.ImCursorRectangle and self._caret is not None:
+            x, y, width, height = (self.scale * length for length in self._caret.place)
+            return QRectF(x, y, width, height)
+        return super().inputMethodQuery(query)
 
     def focusInEvent(self, event: QFocusEvent | None) -> None:
         """The keyboard is the widget's."""
@@ -249,11 +307,7 @@ class SurfaceView(QWidget):
         event.accept()
 
     def _send_key(self, action: Literal["press", "release"], event: QKeyEvent) -> None:
-        text, repeats = event.text()[:64], event.isAutoRepeat()
-        held = modifiers_of(event)
-        self._user.send(
-            s.SurfaceKey(UNNUMBERED, self._about.surface, action, max(0, int(event.key())), text, held, repeats)
-        )
+        self._user.key(self._about, action, event)
         event.accept()
 
     def _ask_for_room(self) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import napari
 from qtpy.QtCore import QObject, QPoint, Qt
-from qtpy.QtGui import QCloseEvent, QGuiApplication
+from qtpy.QtGui import QCloseEvent, QGuiApplication, QKeyEvent
 from qtpy.QtWidgets import QDialog, QDockWidget, QVBoxLayout, QWidget
 
 from napari_cuda.client.qt.napari_adapter import main_window
+from napari_cuda.client.qt.surface_keys import SurfaceKeys
 from napari_cuda.client.qt.surface_view import UNNUMBERED, SurfaceView
 from napari_cuda.client.remote_session import RemoteSession
 from napari_cuda.protocol import messages as m
@@ -28,6 +31,9 @@ class SurfaceWindows(QObject):
         self._window = main_window(viewer)
         self._views: dict[str, SurfaceView] = {}
         self._frames: dict[str, QDockWidget | SurfaceDialog] = {}
+        self._ratio = 1.0
+        """Pixels to one of Qt's in the pictures that were asked for."""
+        self._keys = SurfaceKeys(self._window, self.send, self._frames.get)
         self._cursor = Qt.CursorShape.ArrowCursor
         self._theme_due = True
         self._of = ""
@@ -56,8 +62,13 @@ class SurfaceWindows(QObject):
         self._watch()
 
     def _watch(self) -> None:
-        ratio = min(max(self._window.devicePixelRatioF(), 0.5), 4.0)
-        self._session.loop.link.ask(s.SurfaceWatch(ratio))
+        self._ratio = self._finest()
+        self._session.loop.link.ask(s.SurfaceWatch(self._ratio))
+
+    def _finest(self) -> float:
+        """Return how many pixels of its screen one of Qt's is for the window, or for a dock on another screen."""
+        ratios = [view.devicePixelRatioF() for view in self._views.values()]
+        return min(max(self._window.devicePixelRatioF(), *ratios, 0.5), 4.0)
 
     def _take(self, news: s.SurfaceNews) -> None:
         match news:
@@ -77,6 +88,11 @@ class SurfaceWindows(QObject):
                 self._cursor = getattr(Qt.CursorShape, shape, Qt.CursorShape.ArrowCursor)
                 for view in self._views.values():
                     view.setCursor(self._cursor)
+            case s.SurfaceCaret(surface):
+                for name, view in self._views.items():
+                    view.write_at(news if name == surface else None)
+            case s.SurfaceUnused(number):
+                self._keys.unused(number)
             case s.SurfaceCopied(text):
                 clipboard = QGuiApplication.clipboard()
                 if clipboard is not None and clipboard.text() != text:
@@ -96,6 +112,8 @@ class SurfaceWindows(QObject):
                 self._open(about)
             elif view.about != about:
                 self._change(view, about)
+        if surfaces:
+            self.density_changed()  # there may have been none to notice that the window went to another screen
 
     def _open(self, about: s.Surface) -> None:
         view = SurfaceView(about, self)
@@ -173,6 +191,10 @@ class SurfaceWindows(QObject):
         if self._session.loop.state.role == "control" or presses:
             self._session.mirror.point(intent)
 
+    def key(self, about: s.Surface, action: Literal["press", "release"], event: QKeyEvent) -> None:
+        """Send a key for a surface; napari has it here if no widget wants it."""
+        self._keys.send(about, action, event)
+
     def paste(self) -> None:
         """Tell the server what the clipboard has, should a widget want it next."""
         clipboard = QGuiApplication.clipboard()
@@ -188,8 +210,9 @@ class SurfaceWindows(QObject):
         return None
 
     def density_changed(self) -> None:
-        """The screen has other pixels now: begin anew, in these."""
-        self._watch()
+        """A screen may have other pixels now: then begin anew, in these."""
+        if self._finest() != self._ratio:
+            self._watch()
 
     def _send_theme(self, _event: object = None) -> None:
         self._theme_due = False

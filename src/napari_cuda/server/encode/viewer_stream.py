@@ -164,20 +164,10 @@ class ViewerStream:
     def _run(self, stop: threading.Event) -> None:
         failures = 0
         try:
-            while True:
-                with self._changed:
-                    while not stop.is_set() and self._next_job() is None:
-                        # Looked at anew each time: nobody says when a keyframe that is held back is due.
-                        self._changed.wait(KEYFRAME_EVERY_S if self._plan.keyframe_needed else None)
-                    if stop.is_set():
-                        return
-                    job, frame = self._next_job(), self._newest
-                    if job is None or frame is None:
-                        continue
-                    self._fresh = False
+            while self._wait_for_job(stop):
                 try:
-                    self._send(job, frame)
-                    failures = 0
+                    if self._send_newest():
+                        failures = 0
                 except StreamError as error:
                     failures += 1
                     self._encoder.close()
@@ -189,6 +179,24 @@ class ViewerStream:
                         return
         finally:
             self._encoder.close()
+
+    def _wait_for_job(self, stop: threading.Event) -> bool:
+        """Return True once there is one; False if the thread is to end. No frame is held meanwhile."""
+        with self._changed:
+            while not stop.is_set() and self._next_job() is None:
+                # Looked at anew each time: nobody says when a keyframe that is held back is due.
+                self._changed.wait(KEYFRAME_EVERY_S if self._plan.keyframe_needed else None)
+        return not stop.is_set()
+
+    def _send_newest(self) -> bool:
+        """Return False if there is nothing to send any more. Raises StreamError."""
+        with self._changed:
+            job, frame = self._next_job(), self._newest
+            if job is None or frame is None:
+                return False
+            self._fresh = False
+        self._send(job, frame)
+        return True
 
     def _next_job(self) -> Job | None:
         job = self._planned_job()

@@ -14,10 +14,11 @@ _FIRST, _LEAST = 1 / 16, 1 / 32
 class Bands:
     """Which rows of a picture to draw next. Owner: render thread."""
 
-    def __init__(self, height_px: int, target_s: float = TARGET_S) -> None:
+    def __init__(self, height_px: int, target_s: float = TARGET_S, *, whole: bool = False) -> None:
+        """Begin with few of `height_px` rows; or draw the `whole`, where it takes no longer than what moves does."""
         self._height_px = height_px
         self._target_s = target_s
-        self._rows = max(1, math.ceil(_FIRST * height_px))
+        self._rows = height_px if whole else max(1, math.ceil(_FIRST * height_px))
         self._drawn = 0
 
     @property

@@ -9,10 +9,18 @@ from dataclasses import replace
 from napari_cuda.protocol.digest import picture_hash
 from napari_cuda.server.frames import BufferPool, Overlaid, PixelBuffer, RenderedFrame
 from napari_cuda.server.metrics import ServerMetrics
-from napari_cuda.server.render.bands import Bands
+from napari_cuda.server.render.bands import TARGET_S, Bands
 from napari_cuda.server.render.detail import Detail, DetailController
 from napari_cuda.server.render.napari_adapter import HeadlessCanvas
 from napari_cuda.view import Rendering
+
+_Look = tuple[int, int | None, tuple[int, int]]
+
+
+def _look(frame: RenderedFrame) -> _Look:
+    """Return what tells a frame from others that look otherwise to any viewer."""
+    overlaid = None if frame.overlaid is None else frame.overlaid.picture_hash
+    return frame.picture_hash, overlaid, frame.picture_size
 
 
 class Drawing:
@@ -29,6 +37,8 @@ class Drawing:
         self._pool = BufferPool()
         self._bands: Bands | None = None
         self._bands_began_s = 0.0
+        self._moved: _Look | None = None
+        self._rested: RenderedFrame | None = None
         rendering.events.connect(self._on_rendering)
 
     def moving(self, revision: int, input_ids: Mapping[str, int], *, overlays: bool, margin: int = 0) -> RenderedFrame:
@@ -40,7 +50,7 @@ class Drawing:
         began_s = time.monotonic()
         volume = self._canvas.has_volume()
         detail, full = (self._detail.choose(moving=moving, volume=volume) for moving in (True, False))
-        self._set_detail(detail)
+        self._set_detail(detail, exact=False)
         with self._canvas.enlarged(margin):
             buffer = self._pool.acquire(*self._canvas.physical_size_px)
             self._canvas.draw_into(buffer.rgba)
@@ -49,17 +59,45 @@ class Drawing:
         if volume:
             self._detail.observe(detail, draw_s)
         frame = self._frame(buffer, began_s, revision, input_ids, overlays=overlays)
-        return replace(frame, full_detail=detail == full, margin=round(margin * self._canvas.pixel_ratio))
+        return self._as_rested(
+            replace(
+                frame,
+                full_detail=detail == full,
+                exact=self._canvas.drew_exactly,
+                margin=round(margin * self._canvas.pixel_ratio),
+            )
+        )
+
+    def _as_rested(self, frame: RenderedFrame) -> RenderedFrame:
+        """Return a frame of what moves; if it looks as the one that came to rest, with the exact picture of that.
+
+        Else each draw that changes nothing would have that pixel in a hundred thousand sent, and then taken back.
+        """
+        look = _look(frame)
+        if look != self._moved:
+            self._moved, self._rested = look, None
+        rested = self._rested
+        if rested is None or frame.exact or frame.margin or not frame.full_detail:
+            return frame
+        if (rested.overlaid is None) != (frame.overlaid is None):
+            return frame  # who wants overlays came or went meanwhile
+        return replace(frame, buffer=rested.buffer, picture_hash=rested.picture_hash, overlaid=rested.overlaid)
 
     def resting(self, revision: int, input_ids: Mapping[str, int], *, overlays: bool) -> RenderedFrame | None:
         """Draw a band of the frame of what rests, in full detail: None, or with the last of them the frame.
 
-        To be called until it returns one, unless something changes: `moving` gives up what was drawn.
+        Before the first there may be shaders to link: with hundreds of layers that takes a second. Each pixel is as
+        stock napari's. To be called until it returns one, unless something changes: `moving` gives
+        up what was drawn.
         """
         began_s = time.monotonic()
         if self._bands is None:
-            self._set_detail(self._detail.choose(moving=False, volume=self._canvas.has_volume()))
-            self._bands, self._bands_began_s = Bands(self._canvas.physical_size_px[1]), began_s
+            if not self._canvas.prepare_exact(TARGET_S):
+                return None
+            volume = self._canvas.has_volume()
+            self._set_detail(self._detail.choose(moving=False, volume=volume), exact=True)
+            self._bands = Bands(self._canvas.physical_size_px[1], whole=not volume)
+            self._bands_began_s = began_s
         self._canvas.draw_rows(*self._bands.next())
         band_s = time.monotonic() - began_s
         self._metrics.observe("render_band", band_s)
@@ -69,7 +107,8 @@ class Drawing:
         self._bands = None
         buffer = self._pool.acquire(*self._canvas.physical_size_px)
         self._canvas.read_into(buffer.rgba)
-        return self._frame(buffer, self._bands_began_s, revision, input_ids, overlays=overlays)
+        self._rested = self._frame(buffer, self._bands_began_s, revision, input_ids, overlays=overlays)
+        return self._rested
 
     def _frame(
         self, buffer: PixelBuffer, began_s: float, revision: int, input_ids: Mapping[str, int], *, overlays: bool
@@ -96,9 +135,9 @@ class Drawing:
         """Return whether there are overlays, and `frame` was drawn for windows only."""
         return frame.overlaid is None and self._canvas.has_overlays
 
-    def _set_detail(self, detail: Detail) -> None:
+    def _set_detail(self, detail: Detail, *, exact: bool) -> None:
         self._canvas.set_pixel_ratio(self._rendering.pixel_ratio)
-        self._canvas.set_detail(detail.scale, detail.volume_step, detail.nearest)
+        self._canvas.set_detail(detail.scale, detail.volume_step, detail.nearest, exact=exact)
 
     def _on_rendering(self) -> None:
         self._detail.quality = self._rendering.quality

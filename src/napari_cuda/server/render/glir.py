@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,16 +24,31 @@ class DrawingCommands(GlirParser):
     are constants.
     """
 
+    exact = True
+    """Whether to draw each pixel as stock napari's; what moves is drawn more quickly without."""
+    inexact = False
+    """True once something was drawn that may differ from stock napari's; for others to set False."""
     _deleted = False
 
     def __init__(self) -> None:
         super().__init__()
+        self.twinless: set[RestingProgram] = set()
+        """Those that drew, and would have to be linked once more to draw exactly."""
         self._classmap |= {
             "Program": RestingProgram,
             "VertexShader": RestingVertexShader,
             "FragmentShader": RestingFragmentShader,
             "GeometryShader": RestingGeometryShader,
         }
+
+    def link_twins(self, longest_s: float) -> bool:
+        """Link what draws exactly in place of what drew, for about so long; True once nothing is left to link."""
+        until_s = time.monotonic() + longest_s
+        while self.twinless:
+            self.twinless.pop().ready_twin()
+            if time.monotonic() >= until_s:
+                break
+        return not self.twinless
 
     def parse(self, commands: Sequence[tuple[Any, ...]]) -> None:
         """Carry out commands, each (what, the object's id, …)."""

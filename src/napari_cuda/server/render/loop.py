@@ -420,7 +420,7 @@ class RenderLoop:
         if resting is not None and not resting.at_rest and not self._margin_is_seen(resting):
             self._pacing.changed(time.monotonic())
             return
-        if resting is not None and (resting.margin or not resting.full_detail):
+        if resting is not None and (resting.margin or not (resting.full_detail and resting.exact)):
             settled = self._settled
             resting = self._drawing.resting(settled.revision, settled.input_ids, overlays=self._frames.wants_overlays())
             if resting is None:

@@ -308,13 +308,26 @@ class HeadlessCanvas:
             )
         )
 
-    def set_detail(self, scale: float = 1.0, volume_step: float | None = None, nearest: bool = False) -> None:
+    def prepare_exact(self, longest_s: float) -> bool:
+        """Do part of what the first exact picture needs, for about so long; True once nothing of it is left."""
+        return self._backend.prepare_exact(longest_s)
+
+    @property
+    def drew_exactly(self) -> bool:
+        """True if the picture drawn last cannot differ in a pixel from stock napari's of the same detail."""
+        return self._backend.drew_exactly
+
+    def set_detail(
+        self, scale: float = 1.0, volume_step: float | None = None, nearest: bool = False, *, exact: bool = True
+    ) -> None:
         """Draw more coarsely, or (no arguments) in full again; the layer models are not changed.
 
-        Raises ValueError if `scale` or `volume_step` is not positive.
+        If not `exact` it is quicker, and a pixel in a hundred thousand may be off by one; this alone asks for no
+        other picture. Raises ValueError if `scale` or `volume_step` is not positive.
         """
         if scale <= 0 or (volume_step is not None and volume_step <= 0):
             raise ValueError(f"detail needs positive values, got scale {scale} and volume step {volume_step}")
+        self._backend.exact = exact
         detail = Detail(scale, volume_step, nearest)
         if detail == self._detail:
             return
@@ -367,7 +380,7 @@ class HeadlessCanvas:
 
         Owner: render thread, outside of a draw. What the loop still has to draw it still has to.
         """
-        detail, asked = self._detail, self._backend.needs_draw
+        detail, exact, asked = self._detail, self._backend.exact, self._backend.needs_draw
         self.set_detail()
         until_s = time.monotonic() + LONGEST_GRAB_S
         width, height = self.physical_size_px
@@ -381,7 +394,7 @@ class HeadlessCanvas:
             if not self.needs_draw or time.monotonic() > until_s:
                 break
         self.draw_overlays_into(rgba)
-        self.set_detail(detail.scale, detail.volume_step, detail.nearest)
+        self.set_detail(detail.scale, detail.volume_step, detail.nearest, exact=exact)
         self._backend.needs_draw |= asked
         return rgba
 

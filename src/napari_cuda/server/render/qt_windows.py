@@ -213,6 +213,8 @@ class QtWindows(QObject):
     def _undock(self, docks: Iterable[QDockWidget]) -> None:
         """Have each dock be a window of its own, whatever the script has just done with it."""
         for dock in docks:
+            # Qt shows them in the active window, which only one of these is.
+            dock.setAttribute(Qt.WidgetAttribute.WA_AlwaysShowToolTips)
             if dock.isFloating() or dock.isHidden():
                 continue
             content = dock.widget()

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QEvent, QKeyCombination, QPoint, QPointF, Qt
-from qtpy.QtGui import QAction, QCursor, QGuiApplication, QKeyEvent, QKeySequence, QMouseEvent, QShortcut, QWheelEvent
-from qtpy.QtWidgets import QAbstractButton, QApplication, QWidget
+from typing import Any
+
+from qtpy.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt
+from qtpy.QtGui import (
+    QCursor,
+    QGuiApplication,
+    QInputMethodEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QTextCharFormat,
+    QWheelEvent,
+)
+from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_cuda.protocol import surface_messages as s
 from napari_cuda.protocol.message_fields import Modifier
+from napari_cuda.shortcut_keys import shortcut_of
 
 _NOTCH = 120
 """Eighths of a degree that a wheel turns with one."""
@@ -25,9 +36,6 @@ _ACTIONS = {
     "release": QEvent.Type.MouseButtonRelease,
     "double": QEvent.Type.MouseButtonDblClick,
 }
-_CALLS_SHORTCUTS = (
-    Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier | Qt.KeyboardModifier.MetaModifier
-)
 
 
 class SurfaceInput:
@@ -74,21 +82,53 @@ class SurfaceInput:
         if event.action == "press" and not before:
             self._activate(window)
         button = _BUTTONS.get(event.button, Qt.MouseButton.NoButton)
+        popup = QApplication.activePopupWidget()
         QApplication.sendEvent(
             handle, QMouseEvent(_ACTIONS[event.action], here, here, place, button, self._buttons, self._modifiers)
         )
+        if popup is None and QApplication.activePopupWidget() is not None:
+            # A window system says so when a pop-up takes the mouse; else what opened it would stay lit.
+            QApplication.sendEvent(handle, QEvent(QEvent.Type.Leave))
 
-    def key(self, window: QWidget, event: s.SurfaceKey) -> None:
-        """Press a key, or let it go, where `window` has its focus; a pop-up has it before any window."""
+    def key(self, window: QWidget, event: s.SurfaceKey) -> bool:
+        """Press a key, or let it go, where `window` has its focus; a pop-up has it before any window.
+
+        Return whether it is left over: no widget wanted it, and no pop-up or dialog keeps it.
+        """
         receiver = QApplication.activePopupWidget() or window
         handle = receiver.windowHandle()
         if handle is None or _is_blocked(receiver):
-            return
+            return False
         self._modifiers = held = _modifiers(event.modifiers)
-        if event.action == "press" and self._was_shortcut(receiver, event, held):
-            return
+        if event.action == "press" and not _is_claimed(receiver, event, held):
+            act = shortcut_of(receiver, event.key, held, receiver.focusWidget())
+            if act is not None:
+                act()
+                return False
+            if event.shortcut:
+                return receiver is window
         kind = QEvent.Type.KeyPress if event.action == "press" else QEvent.Type.KeyRelease
-        QApplication.sendEvent(handle, QKeyEvent(kind, event.key, held, event.text, event.repeats))
+        key = QKeyEvent(kind, event.key, held, event.text, event.repeats)
+        QApplication.sendEvent(handle, key)
+        return receiver is window and not key.isAccepted()
+
+    def compose(self, window: QWidget, event: s.SurfaceCompose) -> None:
+        """Write what an input method put together, and what it is at, where `window` or a pop-up has its focus."""
+        receiver = QApplication.activePopupWidget() or window
+        focused = receiver.focusWidget() or receiver
+        if _is_blocked(receiver) or not focused.testAttribute(Qt.WidgetAttribute.WA_InputMethodEnabled):
+            return
+        kinds = QInputMethodEvent.AttributeType
+        looks = QTextCharFormat()
+        looks.setFontUnderline(True)
+        length = len(event.composing.encode("utf-16-le")) // 2  # as Qt counts
+        attributes = [
+            QInputMethodEvent.Attribute(kinds.Cursor, min(event.caret, length), 1, None),
+            QInputMethodEvent.Attribute(kinds.TextFormat, 0, length, looks),
+        ]
+        composed = QInputMethodEvent(event.composing, attributes)
+        composed.setCommitString(event.text, *event.replaces)
+        QApplication.sendEvent(focused, composed)
 
     def focus(self, window: QWidget) -> None:
         """Give a window the keyboard."""
@@ -100,31 +140,28 @@ class SurfaceInput:
         if window.windowType() not in passive and not window.isActiveWindow():
             window.activateWindow()
 
-    def _was_shortcut(self, window: QWidget, event: s.SurfaceKey, held: Qt.KeyboardModifier) -> bool:
-        """Return whether the key was somebody's shortcut, which is done then; a focused widget may have it first."""
-        focused = window.focusWidget()
-        if focused is not None:
-            wanted = QKeyEvent(QEvent.Type.ShortcutOverride, event.key, held, event.text, event.repeats)
-            wanted.ignore()
-            QApplication.sendEvent(focused, wanted)
-            if wanted.isAccepted():
-                return False
-        if not held & _CALLS_SHORTCUTS and not Qt.Key.Key_F1 <= event.key <= Qt.Key.Key_F35:
-            return False
-        sequence = QKeySequence(QKeyCombination(held, Qt.Key(event.key)))
-        for shortcut in window.findChildren(QShortcut):
-            if shortcut.isEnabled() and shortcut.key() == sequence:
-                shortcut.activated.emit()
-                return True
-        for action in [*window.actions(), *window.findChildren(QAction)]:
-            if action.isEnabled() and sequence in action.shortcuts():
-                action.trigger()
-                return True
-        for button in window.findChildren(QAbstractButton):
-            if button.isVisible() and button.isEnabled() and button.shortcut() == sequence:
-                button.click()
-                return True
+
+def writes_at() -> tuple[QWidget, QRect, int] | None:
+    """Return the widget that text is written into, its caret, and Qt's hints of what it is for; None if none is."""
+    popup = QApplication.activePopupWidget()
+    focused = QApplication.focusWidget() if popup is None else popup.focusWidget()
+    if focused is None or not focused.testAttribute(Qt.WidgetAttribute.WA_InputMethodEnabled):
+        return None
+    place = focused.inputMethodQuery(Qt.InputMethodQuery.ImCursorRectangle)
+    caret = place.toRect() if isinstance(place, QRectF) else place
+    hints: Any = focused.inputMethodHints().value  # an int, whatever the binding's types say
+    return focused, caret if isinstance(caret, QRect) else QRect(), hints
+
+
+def _is_claimed(window: QWidget, event: s.SurfaceKey, held: Qt.KeyboardModifier) -> bool:
+    """Return whether the focused widget has a key before it is anybody's shortcut."""
+    focused = window.focusWidget()
+    if focused is None:
         return False
+    wanted = QKeyEvent(QEvent.Type.ShortcutOverride, event.key, held, event.text, event.repeats)
+    wanted.ignore()
+    QApplication.sendEvent(focused, wanted)
+    return wanted.isAccepted()
 
 
 def _is_blocked(window: QWidget) -> bool:

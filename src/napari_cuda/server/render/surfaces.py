@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 from qtpy.QtCore import QSize, Qt
@@ -18,7 +18,7 @@ from napari_cuda.server.render.napari_adapter import application
 from napari_cuda.server.render.qt_windows import QtWindows, ShownWindow
 from napari_cuda.server.render.surface_feed import SurfaceFeed
 from napari_cuda.server.render.surface_grab import grab
-from napari_cuda.server.render.surface_input import SurfaceInput
+from napari_cuda.server.render.surface_input import SurfaceInput, writes_at
 
 MOST_QUERIES = 256
 """Of one viewer, between two turns. One on its way per surface is all that an honest viewer has."""
@@ -31,6 +31,7 @@ class _Watcher:
     pixel_ratio: float
     feed: SurfaceFeed
     cursor: str = ""
+    caret: s.SurfaceCaret = field(default_factory=lambda: s.SurfaceCaret(""))
 
 
 class Surfaces:
@@ -95,8 +96,14 @@ class Surfaces:
                 self._point(viewer, found, intent)
             case s.SurfaceKey():
                 self._hand = viewer
-                self._input.key(found.window, intent)
+                left = self._input.key(found.window, intent)
+                if left and found.kind == "dock" and viewer in self._watchers:
+                    self._deliver(viewer, [s.SurfaceUnused(intent.number)])
+            case s.SurfaceCompose():
+                self._hand = viewer
+                self._input.compose(found.window, intent)
             case s.SurfaceFocus():
+                self._hand = viewer
                 self._input.focus(found.window)
             case s.SurfaceResize():
                 found.give_room(QSize(*intent.size))
@@ -155,13 +162,16 @@ class Surfaces:
                     watcher.feed.damaged(shown.surface, news)
         surfaces = [windows.describe(shown) for shown in windows]
         pictures = {shown.surface: shown.picture for shown in windows}
-        cursor = self._cursor()
+        cursor, caret = self._cursor(), self._caret()
         for viewer, watcher in self._watchers.items():
             own = [replace(one, grabs=one.kind == "popup" and viewer == self._hand) for one in surfaces]
             messages: list[m.ServerMessage] = list(watcher.feed.due(own, pictures))
             if viewer == self._hand and cursor != watcher.cursor:
                 watcher.cursor = cursor
                 messages.append(s.SurfaceCursor(cursor))
+            if viewer == self._hand and caret != watcher.caret:
+                watcher.caret = caret
+                messages.append(caret)
             if messages:
                 self._deliver(viewer, messages)
 
@@ -188,6 +198,17 @@ class Surfaces:
             return over.shape().name
         under = QApplication.widgetAt(self._input.place)
         return Qt.CursorShape.ArrowCursor.name if under is None else under.cursor().shape().name
+
+    def _caret(self) -> s.SurfaceCaret:
+        written = writes_at()
+        if written is None:
+            return s.SurfaceCaret("")
+        widget, caret, hints = written
+        shown = next((one for one in self.windows if one.window is widget.window()), None)
+        if shown is None:
+            return s.SurfaceCaret("")
+        corner = widget.mapTo(shown.window, caret.topLeft()) - shown.area.topLeft()
+        return s.SurfaceCaret(shown.surface, (corner.x(), corner.y(), caret.width(), caret.height()), hints)
 
     # --- the clipboard ------------------------------------------------------------------
 

@@ -134,7 +134,7 @@ class CanvasBackend(BaseCanvasBackend):
         super().__init__(vispy_canvas)
         options = self._process_backend_kwargs(kwargs)
         options.context.shared.add_ref("napari-cuda", self)
-        options.context.shared.parser = DrawingCommands()
+        options.context.shared.parser = self._commands = DrawingCommands()
         self._gl = gl
         self._size: tuple[int, int] = options.size
         self._pixel_ratio = 1.0
@@ -174,6 +174,25 @@ class CanvasBackend(BaseCanvasBackend):
             self._pixel_ratio = ratio
             self.announce_size()
 
+    @property
+    def exact(self) -> bool:
+        """Whether each pixel is drawn as in stock napari; the default. Without it is quicker, and nearly that."""
+        return self._commands.exact
+
+    @exact.setter
+    def exact(self, exact: bool) -> None:
+        self._commands.exact = exact
+
+    @property
+    def drew_exactly(self) -> bool:
+        """True if nothing in the last `draw` was drawn in a way that may differ from stock napari."""
+        return not self._commands.inexact
+
+    def prepare_exact(self, longest_s: float) -> bool:
+        """Do part of what the next exact draw needs, for about so long; True once nothing of it is left."""
+        self._gl.make_current()
+        return self._commands.link_twins(longest_s)
+
     def request_draw(self) -> None:
         """Ask for a new picture."""
         self.needs_draw = True
@@ -203,6 +222,7 @@ class CanvasBackend(BaseCanvasBackend):
         drawn it returns. Whatever a layer's drawing raises passes through, and the picture still needs drawing.
         """
         self.needs_draw = False
+        self._commands.inexact = False
         drawn = False
         try:
             self._clip(rows)

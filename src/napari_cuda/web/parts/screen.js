@@ -26,6 +26,7 @@ export class Screen {
   /** A picture with a margin, under one without. @type {Picture | null} */ #wide = null;
   #undrawn = false;
   #asked = 0;
+  /** Of pictures that are no more; as many as are shown at once. @type {OffscreenCanvas[]} */ #spare = [];
   #verified = -1n;
 
   /** @param {AbortSignal} signal */
@@ -47,8 +48,9 @@ export class Screen {
     return this.exact && this.#picture?.image instanceof OffscreenCanvas ? this.#picture.image : null;
   }
 
-  /** Draw another picture, now; while nobody sees the page, when somebody does. @param {Picture} picture */
-  show(picture) {
+  /** Draw another picture, now; while nobody sees the page, when somebody does. @param {Picture} coming */
+  show(coming) {
+    const picture = this.#converted(coming);
     const before = this.#picture;
     this.#picture = picture;
     // Under an exact picture the wide one of the same scene stays, and under nothing else.
@@ -77,13 +79,12 @@ export class Screen {
 
   /** Have the picture placed anew with the next frame of the page. */
   redraw() {
-    this.#asked ||= requestAnimationFrame(() => {
-      this.#asked = 0;
-      this.draw();
-    });
+    this.#asked ||= requestAnimationFrame(() => this.draw());
   }
 
   draw() {
+    cancelAnimationFrame(this.#asked);
+    this.#asked = 0;
     const picture = this.#picture;
     const view = this.view();
     if (picture === null || view === null) return;
@@ -96,6 +97,21 @@ export class Screen {
     }
     this.#paint(picture, place);
     if (this.#undrawn) this.#drawn(picture);
+  }
+
+  /**
+   * A decoder's frame as a canvas, and the frame free for the decoder. Drawing a frame converts its colours, each time
+   * anew (5 to 11 ms of 720p), and while a hand moves the camera a picture is drawn several times.
+   * @param {Picture} picture @returns {Picture}
+   */
+  #converted(picture) {
+    if (typeof VideoFrame === "undefined" || !(picture.image instanceof VideoFrame)) return picture;
+    const [width, height] = picture.source;
+    const canvas = this.#spare.pop() ?? new OffscreenCanvas(width, height);
+    if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
+    canvas.getContext("2d", { alpha: false })?.drawImage(picture.image, 0, 0, width, height, 0, 0, width, height);
+    picture.close();
+    return { ...picture, image: canvas, close: () => this.#spare.push(canvas) };
   }
 
   /** @param {Picture | null} picture */

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import queue
+import time
+import weakref
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -90,6 +92,21 @@ def test_a_stream_that_is_not_acknowledged_stops_at_its_window(watched: Watched)
         watched.packets.get(timeout=0.3)
     watched.stream.ack(m.PixelAck(sent[0]))
     assert watched.next().seq == sent[-1] + 1
+
+
+def test_a_stream_that_may_not_send_holds_the_newest_frame_and_no_other(watched: Watched) -> None:
+    buffers = []
+    for grey in (*range(SMALLEST), 200):
+        offered = frame(grey)
+        buffers.append(weakref.ref(offered.buffer))
+        watched.stream.offer(offered)
+        del offered
+        if grey < SMALLEST:
+            watched.next()
+    until_s = time.monotonic() + 10  # the packet is there before its thread is back
+    while [buffer() is None for buffer in buffers] != [*[True] * SMALLEST, False]:
+        assert time.monotonic() < until_s, "the thread that waits keeps what it sent last"
+        time.sleep(0.01)
 
 
 def test_a_frame_that_says_nothing_new_waits_for_nobody(watched: Watched) -> None:

@@ -47,3 +47,10 @@ def test_every_row_is_drawn_once_whatever_it_costs(height_px: int, costs: list[f
         bands.drawn(costs[count % len(costs)])
     assert at == height_px
     assert count <= 32
+
+
+def test_the_whole_is_one_band() -> None:
+    bands = Bands(720, whole=True)
+    assert bands.next() == (0, 720)
+    bands.drawn(10.0)
+    assert bands.done

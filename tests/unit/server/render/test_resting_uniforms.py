@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_cuda.server.render.resting_uniforms import with_constants
+from napari_cuda.server.render.resting_uniforms import inexact_of, with_constants
 
 CODE = """
 uniform float u_gamma;
@@ -33,3 +33,8 @@ def test_what_varies_stays_a_uniform() -> None:
     assert constants == {"u_gamma": 1.0}
     assert "uniform float u_gamma_1;" in code
     assert "uniform int   method;" in code
+
+
+def test_of_the_constants_those_of_gamma_are_inexact_whatever_their_number() -> None:
+    names = ["u_gamma", "u_gamma_1", "gamma", "gamma_12", "method", "u_enabled_1"]
+    assert inexact_of(names) == {"u_gamma", "u_gamma_1", "gamma", "gamma_12"}
