@@ -150,6 +150,7 @@ def test_lines_of_one_pixel_have_their_colours(view: View, server: SceneServer) 
             # One of the moving pictures shows the lines, and the exact one, of 0, is none of them.
             assert any(0 < np.abs(seen - wanted).mean() <= 8 for seen in moving)
         viewer.layers.remove("lines")
+        viewer.layers.selection.active = viewer.layers["patches"]
         viewer.reset_view()
         view.rest(viewer.sync())
 
@@ -206,10 +207,10 @@ def test_two_pages_show_one_session(browser: Browser, server: SceneServer, view:
     with opened_page(browser, server.connect_url) as other:
         view.select("patches")
         view.slide(view.field("opacity"), 0.5)
-        other.page.wait_for_function("() => document.querySelector('[data-property=opacity] output').value === '0.5'")
+        other.page.wait_for_function("() => document.querySelector('[data-property=opacity] output')?.value === '0.5'")
         assert np.array_equal(view.exact(), other.exact())
         other.slide(other.field("opacity"), 1)
-        view.page.wait_for_function("() => document.querySelector('[data-property=opacity] output').value === '1'")
+        view.page.wait_for_function("() => document.querySelector('[data-property=opacity] output')?.value === '1'")
         assert np.array_equal(view.exact(), other.exact())
 
 
