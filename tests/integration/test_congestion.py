@@ -32,6 +32,10 @@ Connect = Callable[..., RemoteViewer]
 Network = Callable[..., NetSim]
 
 SIZE = (480, 270)
+TWICE_SIZE = (560, 316)
+"""Noise of so many pixels takes 40 Mb/s, before x264 has nothing to spend more on, ..."""
+TWICE_RATE = 56
+"""... if it may take so many: what it makes at its ceiling is three quarters of it."""
 RTT_S = 0.04
 TURN_S = 3
 """Of `workloads.pan`: then the view is where it was."""
@@ -62,10 +66,11 @@ def server(serve_noise: Callable[[float], ServerProcess]) -> ServerProcess:
 
 @dataclass(slots=True)
 class Shown:
-    """What a viewer has shown: when, and how old it was then."""
+    """What a viewer has shown: when, and how old it was then; and how many bytes had come by then."""
 
     viewer: RemoteViewer
     pictures: list[tuple[float, float, PacketHeader]] = field(default_factory=list)
+    received: list[tuple[float, int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         state = self.viewer._session.loop.state
@@ -74,6 +79,7 @@ class Shown:
         def note(header: PacketHeader) -> None:
             now_s = time.monotonic()
             self.pictures.append((now_s, now_s - header.capture_time_us / 1e6, header))
+            self.received.append((now_s, self.viewer.metrics.counts()["bytes_received"]))
             before(header)
 
         state.on_shown = note
@@ -81,6 +87,12 @@ class Shown:
     def ages_s(self, from_s: float, until_s: float = float("inf")) -> list[float]:
         """Return the ages of what was shown in a time, and was drawn in it."""
         return [age_s for at_s, age_s, _ in self.pictures if from_s <= at_s - age_s and at_s < until_s]
+
+    def bit_s(self, from_s: float, until_s: float) -> float:
+        """Return the rate at which bytes came, from the first picture shown in a time to the last."""
+        within = [(at_s, received) for at_s, received in self.received if from_s <= at_s < until_s]
+        (first_s, before), (last_s, after) = within[0], within[-1]
+        return 8 * (after - before) / (last_s - first_s)
 
 
 def panning(viewer: RemoteViewer, size: tuple[int, int] = SIZE) -> Shown:
@@ -111,7 +123,8 @@ def measured(viewer: RemoteViewer, shown: Shown, turns: int) -> Measured:
     began_s = time.monotonic()
     outcome = workloads.drive(viewer, workloads.pan, turns * TURN_S)
     p50_s, p95_s = np.percentile(shown.ages_s(began_s), [50, 95])
-    return Measured(outcome.frames_per_s, 8 * outcome.bytes_received / outcome.seconds, p50_s, p95_s)
+    # The first picture of a pan takes a round trip in which nothing comes: it says nothing of the link.
+    return Measured(outcome.frames_per_s, shown.bit_s(began_s + 0.2, began_s + outcome.seconds), p50_s, p95_s)
 
 
 def test_a_link_that_is_offered_twice_what_it_carries(
@@ -119,10 +132,10 @@ def test_a_link_that_is_offered_twice_what_it_carries(
 ) -> None:
     """20 Mb/s, 40 ms: the link's share of a picture's age leaves RTT + 20 ms for all (p95: RTT + 45).
 
-    What the machine itself takes, and how much it makes at all, is measured beside it, without the link. The goal of
-    using 90 % of the link is not met: 87 % are used, and asserted is what that leaves room for (ADR 6).
+    What the machine itself takes, and how much it makes at all, is measured beside it, without the link. Of that, or
+    of what the link carries, 90 % are to come through.
     """
-    server = serve_noise(40)
+    server = serve_noise(TWICE_RATE)
     rate, found = 20e6, []
     for _ in range(ROUNDS):
         here, there = (
@@ -134,7 +147,7 @@ def test_a_link_that_is_offered_twice_what_it_carries(
             (
                 there.p50_s <= max(here.p50_s, 0.010) + RTT_S + 0.010,
                 there.p95_s <= max(here.p95_s, 0.015) + RTT_S + 0.030,
-                there.bit_s >= 0.8 * min(rate, here.bit_s),
+                there.bit_s >= 0.9 * min(rate, here.bit_s),
             )
         )
         if all(found[-1]):
@@ -145,7 +158,7 @@ def test_a_link_that_is_offered_twice_what_it_carries(
 def measured_at(url: str) -> Measured:
     """Connect, and measure once the rate has been found."""
     with napari_cuda.connect(url, window=False, timeout_s=60) as viewer:
-        shown = panning(viewer)
+        shown = panning(viewer, TWICE_SIZE)
         measured(viewer, shown, 1)
         return measured(viewer, shown, 2)
 

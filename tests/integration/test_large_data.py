@@ -28,6 +28,9 @@ from napari_cuda.server_process import ServerProcess
 PROGRAM = Path(__file__).parent.parent / "huge_pyramid.py"
 SHAPE = (1024, 10240, 10240)
 CACHE_MB = 96
+SMALL_CACHE_MB = 48
+BESIDES_MB = 65
+"""What a server that reads a store takes besides the cache: 80 at 1280x720 (docs/adr/0006-fast-and-exact.md)."""
 FIRST_PICTURE_S = 2.0
 PAN_SHARE = 0.8
 """Of the rate at which a small image in memory is panned on this machine."""
@@ -182,17 +185,28 @@ def test_a_pan_is_as_smooth_as_that_of_a_small_image(viewer: RemoteViewer, store
     assert max(a / b for a, b in rounds) >= PAN_SHARE, rounds
 
 
-def test_memory_is_bounded_by_the_cache(server: ServerProcess, viewer: RemoteViewer, store: str) -> None:
-    open_huge(viewer, store)
-    look_at(viewer, 0, 5120, 5120, 0.5)
-    before_mb = resident_mb(server)
-    seen_mb = 0.0
-    for plane in range(100, 1000, 20):
-        look_at(viewer, plane, 5120, 5120, 0.5)
-        # At this zoom level 1 is seen: 1280 × 960 of its pixels at least.
-        seen_mb += 2 * 1280 * 960 / 1e6
-    assert seen_mb > CACHE_MB
-    assert resident_mb(server) - before_mb < CACHE_MB + 50, "besides chunks: what is in flight, and the slices shown"
+def test_memory_is_bounded_by_the_cache(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From a server with nothing in it on: 14 MB more if the allocator is left as it is, and that grows."""
+    monkeypatch.setenv("NAPARI_CUDA_CHUNK_CACHE_MB", str(SMALL_CACHE_MB))
+    with (
+        ServerProcess(["--allow-url", store, "--size", "640x480"]) as server,
+        napari_cuda.connect(server.connect_url, window=False, timeout_s=60) as viewer,
+    ):
+        viewer.screenshot(60)
+        empty_mb = resident_mb(server)
+        open_huge(viewer, store)
+        look_at(viewer, 0, 5120, 5120, 0.5)
+        seen_mb = 0.0
+        for plane in range(100, 1000, 15):
+            viewer.dims.set_current_step(0, plane)
+            viewer.scene.camera.center = (0, 5120, 3000 + 4 * plane)
+            viewer.screenshot(60)
+            # At this zoom level 1 is seen: 1280 × 960 of its pixels at least.
+            seen_mb += 2 * 1280 * 960 / 1e6
+        at_rest_mb = resident_mb(server) - empty_mb
+    print(f"{at_rest_mb:.0f} MB")
+    assert seen_mb > 2 * SMALL_CACHE_MB
+    assert at_rest_mb < SMALL_CACHE_MB + BESIDES_MB
 
 
 def test_a_volume_is_finer_than_the_coarsest_level(viewer: RemoteViewer, store: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import numpy.typing as npt
 
+from napari_cuda.server.data.allocator import give_large_blocks_back
 from napari_cuda.server.data.chunk_queue import ByteLru, ChunkQueue, ReadLimit
 from napari_cuda.worker import Deadline, Worker
 
@@ -22,6 +23,9 @@ FEWEST_READS, MOST_READS = 4, 16
 
 AHEAD_SHARE = 0.25
 """Of the cache, for what may be wanted next: it must not push out what is seen."""
+
+FLIGHT_SHARE = 0.25
+"""Of the cache, for what is being read: large chunks are read fewer at a time, one if it must be."""
 
 RETRY_S = 5.0
 """A chunk that could not be read is asked for again after so long."""
@@ -50,6 +54,8 @@ class Chunks:
         self._kept: ByteLru[ChunkKey, Pixels] = ByteLru(budget_bytes)
         self._queue: ChunkQueue[ChunkKey] = ChunkQueue()
         self._limit = ReadLimit(FEWEST_READS, MOST_READS)
+        self._largest_bytes = 1
+        """Of the chunks that came."""
         self._failed: dict[ChunkKey, float] = {}
         """When what could not be read last failed. Bound: pruned after RETRY_S."""
         self._lock = threading.Lock()
@@ -125,9 +131,14 @@ class Chunks:
     def _settled(self, key: ChunkKey) -> bool:
         return key in self._kept or self._failed.get(key, -RETRY_S) + RETRY_S > time.monotonic()
 
+    def _at_a_time(self) -> int:
+        fit = int(FLIGHT_SHARE * self._kept.budget_bytes) // self._largest_bytes
+        return min(self._limit.limit, max(1, fit))
+
     def _start(self) -> None:
         if not self._started:
             self._started = True
+            give_large_blocks_back()
             for reader in self._readers:
                 reader.start()
 
@@ -139,7 +150,7 @@ class Chunks:
         """A reader's thread."""
         while not stop.is_set():
             with self._lock:
-                key = self._queue.next(self._limit.limit)
+                key = self._queue.next(self._at_a_time())
                 if key is None:
                     if not stop.is_set():
                         self._todo.wait()
@@ -165,6 +176,7 @@ class Chunks:
             self._failed = {other: at_s for other, at_s in self._failed.items() if at_s + RETRY_S > now_s}
             if chunk is not None:
                 self._kept.put(key, chunk, chunk.nbytes)
+                self._largest_bytes = max(self._largest_bytes, chunk.nbytes)
                 self._limit.took(now_s - began_s)
             else:
                 self._failed[key] = now_s

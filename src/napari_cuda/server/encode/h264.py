@@ -76,8 +76,8 @@ class H264Encoder:
 
     1 in → 1 out, no B frames, no lookahead, an IDR first and then only on request. BT.709 in full range,
     or BT.601 in limited range if not `full_range`, signalled in the bitstream; 4:2:0, or 4:4:4 if
-    `full_color` and the backend can. No frame exceeds one frame's share of `bit_rate` (VBV), not even an
-    IDR, so that none of them can stall the link.
+    `full_color` and the backend can. No frame exceeds one and a half frames' share of `bit_rate` (VBV), nor does
+    an IDR, so that none of them can stall the link.
 
     `canvas_size` is (width, height) in pixels; `frame_rate` the rate that `bit_rate` (bit/s, also
     the ceiling for `steer`) is shared out for: x264 does not look at the pictures' real times.

@@ -29,8 +29,8 @@ _FIRST_RISE, _LARGEST_RISE = 0.04, 0.25
 """Of the rate, in one period. The rise doubles while no queue builds: ten times the rate takes 2.2 s."""
 _CAREFUL = (0.85, 1.15)
 """Times the rate at which a queue built last: in between, it rises slowly."""
-_USED = 0.5
-"""Pictures of less than this part of their budget do not show that the link would carry more."""
+_USED = 0.7
+"""Pictures of less than this part of their share do not show that the link would carry more."""
 _LONGEST_SERIAL_S = 0.06
 """One picture may occupy the link for so long; it then shows 16 pictures a second."""
 _FULL_BITS_PER_PIXEL = 0.1
@@ -75,6 +75,8 @@ class RateController:
         """On the link, there and back, without what the viewer took to show the picture."""
         self._cadence_s = self._fastest_s
         self._mean_bytes = 0.0
+        self._used = 0.0
+        """What part of their share of the rate pictures had when they left."""
         self._sent_s = -math.inf
         self._blocked = False
         self._opened_s = math.inf
@@ -99,6 +101,7 @@ class RateController:
             self._making_s += _SMOOTHING * (making_s - self._making_s)
         self._opened_s = math.inf
         self._mean_bytes += _SMOOTHING * (size_bytes - self._mean_bytes) if self._mean_bytes else size_bytes
+        self._used += _SMOOTHING * (8 * size_bytes / (self.bit_rate * self._cadence_s) - self._used)
         self._sent_s = now_s
         self._blocked = room == 0
 
@@ -198,8 +201,7 @@ class RateController:
             self._raised_s = now_s
 
     def _raise(self, now_s: float) -> None:
-        budget = self.bit_rate * self._cadence_s / 8
-        if self.bit_rate < self._ceiling and self._mean_bytes >= _USED * budget:
+        if self.bit_rate < self._ceiling and self._used >= _USED:
             self.bit_rate = min(self.bit_rate * (1.0 + self._rise), float(self._ceiling))
             near, beyond = (part * self._full_at for part in _CAREFUL)
             careful = near <= self.bit_rate <= beyond

@@ -11,15 +11,22 @@ from napari_cuda.server.encode.effort import Effort
 from napari_cuda.server.encode.h264 import AccessUnit, H264Encoder, coded_size_for
 from napari_cuda.server.frames import RenderedFrame
 
-_WIDEST = 2.5
-"""The largest picture of a context has so many times its budget at most: an IDR takes less than three frame times."""
+_WIDEST = 2.2
+"""The largest picture of a context has so many times what is asked for at most: an IDR takes less than three frame
+times."""
 _WIDEST_FIXED = 1.4
 """The same for an encoder that cannot be steered: it makes its pictures of the size it was opened for."""
-_STEP_UP = 1.25
+_STEP_UP = 1.1
 _HEADROOM = 1.4
 """A context opened for more than is needed just now; half of that is still in its range: it does not go to and fro."""
-_NOTICED = 0.05
-"""A budget that changes by less is left as it is."""
+_NOTICED = 0.02
+"""What is asked for and changes by less is left as it is."""
+_MOST_MORE = 1.5
+"""Asked for, of a budget: x264 with so small a VBV makes pictures of 0.7 to 1.0 of what it is told to make."""
+_EASY = 0.5
+"""A picture of less than this part of its budget needs no more: it does not tell what the encoder makes of a budget."""
+_LEARNT, _UNLEARNT = 0.1, 0.25
+"""Of what a picture lacks, or has too much, by the next one."""
 
 
 def largest_picture(largest: int, budget: int, most: int, *, steers: bool = True) -> int:
@@ -28,9 +35,7 @@ def largest_picture(largest: int, budget: int, most: int, *, steers: bool = True
     libx264 keeps the size at which it was opened as the cap of each picture, whatever it is steered to; `most` is
     the cap where the link carries everything.
     """
-    if budget * (_WIDEST if steers else _WIDEST_FIXED) < largest or not largest:
-        return min(budget, most)
-    if budget > largest * _STEP_UP:
+    if not largest or budget * (_WIDEST if steers else _WIDEST_FIXED) < largest or budget > largest * _STEP_UP:
         return min(int(budget * _HEADROOM) if steers else budget, most)
     return largest
 
@@ -68,7 +73,9 @@ class ViewerEncoder:
         self._takes_full_color = takes_full_color
         self._full_range = full_range
         self._most = int(bit_rate / frame_rate / 8)
-        self._budget = 0
+        self._asked = 0
+        self._more = 1.0
+        """Times its budget is asked for, so that a picture has it."""
         self._backend = choice.backend
         self._opened: _Opened | None = None
         self._context: H264Encoder | None = None
@@ -112,16 +119,26 @@ class ViewerEncoder:
 
     def _encode(self, frame: RenderedFrame, keyframe: bool, budget: int, scale: float) -> AccessUnit:
         before = self._opened.largest if self._opened is not None else 0
+        asked = min(int(self._more * budget), self._most)
         full_color = self._takes_full_color and frame.sharp_color and self._effort.full_color
-        largest = largest_picture(before, budget, self._most, steers=self._backend.steers)
+        largest = largest_picture(before, asked, self._most, steers=self._backend.steers)
         wanted = _Opened(frame.picture_size, largest, self._effort.preset, full_color)
         context = self._context
         if context is None or wanted != self._opened:
             context = self._open(wanted)
-        if abs(budget - self._budget) > _NOTICED * self._budget:
-            self._budget = budget
-            context.steer(self._bit_rate(budget))
-        return context.encode(frame.buffer.rgba, keyframe=keyframe, scale=scale)
+        if abs(asked - self._asked) > _NOTICED * self._asked:
+            self._asked = asked
+            context.steer(self._bit_rate(asked))
+        unit = context.encode(frame.buffer.rgba, keyframe=keyframe, scale=scale)
+        if not unit.keyframe:
+            self._learn(len(unit.data) / budget)
+        return unit
+
+    def _learn(self, used: float) -> None:
+        """Ask for more from now on if a picture has less than its budget, and for less if it has more."""
+        if used > _EASY:
+            share = _LEARNT if used < 1.0 else _UNLEARNT
+            self._more = min(max(self._more * (1.0 + share * (1.0 - used)), 1.0), _MOST_MORE)
 
     def _open(self, wanted: _Opened) -> H264Encoder:
         self.close()
@@ -136,7 +153,7 @@ class ViewerEncoder:
             full_range=self._full_range,
             backend=self._backend,
         )
-        self._opened, self._budget = wanted, wanted.largest
+        self._opened, self._asked = wanted, wanted.largest
         self.epoch += 1
         return self._context
 

@@ -118,3 +118,23 @@ def test_a_cache_that_was_never_used_has_no_threads() -> None:
     before = threading.active_count()
     Chunks(1024).close()
     assert threading.active_count() == before
+
+
+def test_large_chunks_are_read_fewer_at_a_time() -> None:
+    """Nine fit in what is kept; two in what may be read at a time, whatever the store would bear."""
+    chunks, store = Chunks(9 * 1024), Store()
+    try:
+        chunks.show("layer", store.keys(0))
+        assert chunks.wait(store.keys(0), LONG_S)
+        store.open.clear()
+        store.begun = threading.Semaphore(0)
+        keys = store.keys(*range(1, 7))
+        chunks.show("layer", keys)
+        for _ in range(2):
+            assert store.begun.acquire(timeout=LONG_S)
+        assert not store.begun.acquire(timeout=0.2)
+        store.open.set()
+        assert chunks.wait(keys, LONG_S)
+    finally:
+        store.open.set()
+        chunks.close(LONG_S)

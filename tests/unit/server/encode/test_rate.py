@@ -193,6 +193,15 @@ def test_nor_do_they_raise_it() -> None:
     assert way.rate.bit_rate <= 1.5 * found
 
 
+def test_pictures_that_leave_a_third_of_it_do_not_either() -> None:
+    """They show that the link carries what they are, and no more: the next that fills its budget would wait there."""
+    way = Way(Link(delay_s=0.02, rate_bit_s=20e6), ceiling=40_000_000).run(5)
+    found = way.rate.bit_rate
+    way.demand = 0.6 * found / 60 / 8
+    way.run(4)
+    assert way.rate.bit_rate <= 1.05 * found
+
+
 def test_a_stall_is_over_when_it_is_over() -> None:
     way = Way(Link(delay_s=0.02, rate_bit_s=20e6, stall=Stall(3.0, 0.3)), ceiling=40_000_000, seed=3).run(20)
     assert way.used_bit_s(17) >= 0.75 * 20e6

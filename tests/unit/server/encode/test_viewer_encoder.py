@@ -45,9 +45,9 @@ def noise(seed: int, size: tuple[int, int] = SIZE) -> RenderedFrame:
 def test_no_picture_ever_takes_three_times_the_time_of_another(budgets: list[int]) -> None:
     largest = 0
     for budget in budgets:
-        before, largest = largest, largest_picture(largest, budget, 40_000)
-        assert largest <= 2.5 * budget or largest == before == 40_000 or largest < 3 * budget
-        assert largest * 1.25 >= budget
+        largest = largest_picture(largest, budget, 40_000)
+        assert largest <= 2.2 * budget
+        assert largest * 1.1 >= budget
         assert largest_picture(largest, budget, 40_000) == largest, "it goes to and fro"
 
 
@@ -66,6 +66,30 @@ def test_a_budget_is_followed_on_the_open_context_and_beyond_its_range_on_anothe
         assert np.mean(sizes[encoder.epoch][-6:]) == pytest.approx(budget, rel=0.35)
     assert list(epochs) == [1, 2, 3], "20 000 needs no other context than 40 000; 6000 does"
     assert max(sizes[2]) <= 1.3 * 6_000, "the keyframe is no larger than the others"
+    encoder.close()
+
+
+def test_pictures_have_what_they_may_have() -> None:
+    """A picture that takes any rate fills its budget, which moves as a link's does: x264 alone leaves a third of it."""
+    encoder = open_encoder(80_000 * 8 * 60)
+    number = 0
+    for budget in (44_000, 48_000, 52_000, 40_000, 30_000, 44_000):
+        sizes = []
+        for _ in range(40):
+            unit, _ = encoder.encode(noise(number), keyframe=False, budget=budget)
+            number += 1
+            sizes.append(len(unit.data))
+        assert np.mean(sizes[20:]) == pytest.approx(budget, rel=0.07)
+        assert max(sizes) <= 1.7 * budget
+    encoder.close()
+
+
+def test_an_easy_picture_does_not_have_more_asked_for_the_next() -> None:
+    encoder, easy = open_encoder(80_000 * 8 * 60), noise(0)
+    for _ in range(60):
+        encoder.encode(easy, keyframe=False, budget=30_000)
+    sizes = [len(encoder.encode(noise(n), keyframe=False, budget=30_000)[0].data) for n in range(1, 12)]
+    assert np.mean(sizes) <= 1.25 * 30_000
     encoder.close()
 
 
