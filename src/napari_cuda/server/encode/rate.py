@@ -31,6 +31,10 @@ _CAREFUL = (0.85, 1.15)
 """Times the rate at which a queue built last: in between, it rises slowly."""
 _USED = 0.7
 """Pictures of less than this part of their share do not show that the link would carry more."""
+_HELD_BACK = 1.04
+"""Times the cadence: the window lets pictures leave no faster."""
+_NO_MORE = 1.05
+"""Times what the link carried last: if no more than that comes through, it still carries no more."""
 _LONGEST_SERIAL_S = 0.06
 """One picture may occupy the link for so long; it then shows 16 pictures a second."""
 _FULL_BITS_PER_PIXEL = 0.1
@@ -75,6 +79,8 @@ class RateController:
         """On the link, there and back, without what the viewer took to show the picture."""
         self._cadence_s = self._fastest_s
         self._mean_bytes = 0.0
+        self._interval_s = self._fastest_s
+        """Between pictures as they leave; the cadence is that of those that the window does not hold back."""
         self._used = 0.0
         """What part of their share of the rate pictures had when they left."""
         self._sent_s = -math.inf
@@ -94,6 +100,8 @@ class RateController:
     def sent(self, size_bytes: int, now_s: float, *, room: int) -> None:
         """Note that a video picture left; `room` is what the window has left."""
         interval_s = now_s - self._sent_s
+        if interval_s <= _SLOWEST_CADENCE_S:
+            self._interval_s += _SMOOTHING * (max(interval_s, self._fastest_s) - self._interval_s)
         if not self._blocked and interval_s <= _SLOWEST_CADENCE_S:
             self._cadence_s += _SMOOTHING * (max(interval_s, self._fastest_s) - self._cadence_s)
         making_s = now_s - max(self._opened_s, self._sent_s + self._fastest_s)
@@ -200,8 +208,21 @@ class RateController:
             self._rise = _LARGEST_RISE  # if it only stood still
             self._raised_s = now_s
 
+    def _is_full(self) -> bool:
+        """Return whether the link carries no more than before, and the window holds back what is above that.
+
+        Then larger pictures, each of which is longer under way, are only older, and no queue is seen.
+        """
+        held_back = self._interval_s > _HELD_BACK * self._cadence_s
+        sent = 8 * self._mean_bytes / self._interval_s
+        return held_back and self.bit_rate > self._full_at and sent < _NO_MORE * self._full_at
+
     def _raise(self, now_s: float) -> None:
-        if self.bit_rate < self._ceiling and self._used >= _USED:
+        if self._is_full():
+            self.bit_rate = self._full_at
+            self._rise = _FIRST_RISE
+            self._raised_s = now_s
+        elif self.bit_rate < self._ceiling and self._used >= _USED:
             self.bit_rate = min(self.bit_rate * (1.0 + self._rise), float(self._ceiling))
             near, beyond = (part * self._full_at for part in _CAREFUL)
             careful = near <= self.bit_rate <= beyond

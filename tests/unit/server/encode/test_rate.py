@@ -127,6 +127,14 @@ def test_a_link_that_is_offered_twice_what_it_carries() -> None:
     assert way.used_bit_s(5) >= 0.9 * 20e6
 
 
+def test_the_rate_is_not_raised_far_above_what_the_link_carries_while_the_window_holds_pictures_back() -> None:
+    """No queue tells of it then: pictures would only be larger, and older."""
+    way = Way(Link(delay_s=0.02, rate_bit_s=20e6), ceiling=40_000_000).run(8)
+    rates = [way.run(0.1).rate.bit_rate for _ in range(80)]
+    assert np.percentile(rates, 95) <= 1.15 * 20e6
+    assert way.used_bit_s(8) >= 0.95 * 20e6
+
+
 @pytest.mark.parametrize("frame_rate", [30, 35, 45])
 def test_the_same_with_fewer_and_larger_pictures(frame_rate: float) -> None:
     way = Way(Link(delay_s=0.02, rate_bit_s=20e6), ceiling=40_000_000, frame_rate=frame_rate).run(8)
