@@ -245,6 +245,7 @@ def test_what_is_removed_before_its_chunks_came_is_not_asked_for_again(viewer: R
 def test_far_away_coarse_comes_first_and_everything_once(viewer: RemoteViewer, store: str) -> None:
     open_huge(viewer, store)
     look_at(viewer, 0, 5120, 5120, 0.5)
+    before: dict[str, int] = json.loads(ask(store, "requests"))  # by other tests' servers, too
     far_s, took = 1.0, []
     with far_away(store, far_s):
         # The coarsest level has one plane for 64: each step shows another one.
@@ -257,6 +258,7 @@ def test_far_away_coarse_comes_first_and_everything_once(viewer: RemoteViewer, s
         check_pixels(viewer, 1, 390, (5, 5))
     assert statistics.median(took) < far_s, "no chunk can be here so soon"
     asked: dict[str, int] = json.loads(ask(store, "requests"))
-    seen = {key: times for key, times in asked.items() if key.startswith("1/c/195/")}
+    seen = {key: times - before.get(key, 0) for key, times in asked.items() if key.startswith("1/c/195/")}
     assert len(seen) >= 9, "what is seen of 1280 × 960 pixels of level 1"
-    assert set(seen.values()) == {1}
+    assert 1 in seen.values()
+    assert max(seen.values()) == 1

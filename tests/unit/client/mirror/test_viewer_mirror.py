@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -91,7 +92,10 @@ def test_an_accepted_place_that_moved_no_dims_there_leaves_dims_as_the_server_ha
     assert [list(found) for found in desk.viewer.dims.range] == ranges
 
 
-def test_what_napari_made_of_a_value_that_was_taken_back_is_the_server_s(desk: Desk) -> None:
+def test_what_napari_made_of_a_value_that_was_taken_back_is_the_server_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = time.perf_counter()  # for as long as this takes: what was set goes out together
+    monkeypatch.setattr(time, "perf_counter", lambda: now_s)
+    desk = Desk()
     layer = desk.viewer.layers[0]
     known = {"contrast_limits": [0, 200], "contrast_limits_range": [0, 255]}
     desk.mirror.handle(m.LayerUpdate(2, "L1", values=known))
