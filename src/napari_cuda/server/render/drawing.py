@@ -63,7 +63,8 @@ class Drawing:
             replace(
                 frame,
                 full_detail=detail == full,
-                exact=self._canvas.drew_exactly,
+                # With hundreds of layers a second draw holds input up for longer than that pixel is worth.
+                exact=self._canvas.drew_exactly or self._canvas.has_many_layers,
                 margin=round(margin * self._canvas.pixel_ratio),
             )
         )

@@ -80,6 +80,9 @@ MOST_DRAWS = 4
 COLLECT_AFTER_S = 2.0
 """After the last draw garbage is looked for, if a layer went: it takes seconds where there are hundreds."""
 
+MANY_LAYERS = 64
+"""Each costs a draw a quarter of a millisecond, and twice that with another program."""
+
 # Vispy builds the frustum in float32: beyond this the far plane is lost and volumes turn black.
 _MAX_DEPTH = 2.0 / (10.0 * float(np.finfo(np.float32).eps))
 
@@ -316,6 +319,11 @@ class HeadlessCanvas:
     def drew_exactly(self) -> bool:
         """True if the picture drawn last cannot differ in a pixel from stock napari's of the same detail."""
         return self._backend.drew_exactly
+
+    @property
+    def has_many_layers(self) -> bool:
+        """True if to draw once more takes long, whatever there is to see: hands would wait for it."""
+        return len(self._viewer.layers) > MANY_LAYERS
 
     def set_detail(
         self, scale: float = 1.0, volume_step: float | None = None, nearest: bool = False, *, exact: bool = True
