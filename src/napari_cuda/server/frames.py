@@ -64,8 +64,8 @@ class RenderedFrame:
     it is then scaled up on encoding. `input_ids` maps viewer id to the newest intent of that
     viewer which the picture includes. `sharp_color`: it has edges between colours, which 4:2:0 blurs.
     `at_rest` asks for the exact still picture. `overlaid` is None if there are no overlays to add, or
-    nobody wants them. The picture shows `margin` pixels more than the canvas on each side. If not `exact` a pixel
-    in a hundred thousand may be off by one from stock napari's.
+    nobody wants them. The picture shows `margin` pixels more than the canvas on each side. If not `exact` it is
+    drawn anew before it rests, for a pixel in a hundred thousand may be off by one from stock napari's.
     """
 
     buffer: PixelBuffer

@@ -212,7 +212,6 @@ class RestingProgram(_CompiledProgram):
         """
         self._drop_twin()  # it has this constant too, or is the same program from now on
         self._varying |= {name}
-        self._constants = {}
-        self._constants |= self.compile(self._sources, self._varying)
+        self._constants = dict(self.compile(self._sources, self._varying))
         self._inexact = inexact_of(self._constants)
         self.retell(self._told)
