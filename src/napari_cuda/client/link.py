@@ -228,9 +228,14 @@ class ServerLink:
                 self._tell(self.on_job, event)
             case m.LogLines():
                 self._tell(self.on_log, event)
-            case s.SurfaceList() | s.SurfaceUpdate() | s.SurfaceCursor() | s.SurfaceCaret():
-                self._tell(self.on_surfaces, event)
-            case s.SurfaceUnused() | s.SurfaceCopied():
+            case (
+                s.SurfaceList()
+                | s.SurfaceUpdate()
+                | s.SurfaceCursor()
+                | s.SurfaceCaret()
+                | s.SurfaceUnused()
+                | s.SurfaceCopied()
+            ):
                 self._tell(self.on_surfaces, event)
             case _:
                 self._show(event)
