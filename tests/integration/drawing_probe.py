@@ -28,7 +28,7 @@ from napari_cuda.server.render.drawing import Drawing
 from napari_cuda.server.render.egl import EglContext
 from napari_cuda.server.render.napari_adapter import HeadlessCanvas
 from napari_cuda.server.render.napari_model import initialise_napari
-from napari_cuda.view import View
+from napari_cuda.view import Rendering, View
 
 MODES = ("mip", "attenuated_mip", "iso", "translucent", "average", "additive", "minip")
 
@@ -79,6 +79,39 @@ def bands(gl: EglContext) -> dict[str, Any]:
     compare("two volumes")
     canvas.close()
     return {"same": same, "bands": counts, "reduced": reduced}
+
+
+def grabbed(gl: EglContext) -> dict[str, Any]:
+    """Whether what is grabbed of a volume is what came to rest, in each quality, and all that was.
+
+    And whether there was something to draw: before a plane is asked for, then, and once it came and was grabbed.
+    """
+    viewer = ViewerModel()
+    canvas = HeadlessCanvas(viewer, (320, 240), gl)
+    viewer.add_image(_blobs(), colormap="viridis")
+    viewer.dims.ndisplay = 3
+    rendering = Rendering()
+    drawing = Drawing(canvas, rendering, ServerMetrics(), reduce_detail=True)
+    same, digests = [], []
+    for quality, volume_step in (("auto", None), ("fast", None), ("full", 3.0), ("full", None)):
+        rendering.quality, rendering.volume_step = quality, volume_step
+        canvas.pump()
+        drawing.moving(1, {}, overlays=False)
+        picture = canvas.grab()
+        frame, _ = _rest(drawing)
+        same.append(bool(np.array_equal(picture, frame.buffer.rgba)))
+        digests.append(str(frame.picture_hash))
+    asked = [canvas.needs_draw]
+    viewer.dims.ndisplay = 2
+    while canvas.needs_draw or not canvas.settled:
+        canvas.pump()
+        drawing.moving(1, {}, overlays=False)
+    viewer.dims.set_current_step(0, 1)
+    asked.append(canvas.needs_draw)
+    canvas.grab()
+    asked.append(canvas.needs_draw)
+    canvas.close()
+    return {"same": same, "digests": digests, "asked": asked}
 
 
 WARM_UP = 2000
@@ -133,7 +166,7 @@ def soak(gl: EglContext, frames: str, stills_every: str, longest_s: str) -> dict
     return {"seen": seen, "blocks": blocks, "threads_lost": threads}
 
 
-PROBES = {probe.__name__: probe for probe in (bands, soak)}
+PROBES = {probe.__name__: probe for probe in (bands, grabbed, soak)}
 
 if __name__ == "__main__":
     context = EglContext()

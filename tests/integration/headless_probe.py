@@ -31,7 +31,7 @@ from napari_cuda.server.render import (
     opaque_images,
     resting_uniforms,
 )
-from napari_cuda.server.render.detail import LADDER
+from napari_cuda.server.render.detail import LADDER, Detail
 from napari_cuda.server.render.egl import EglContext
 from napari_cuda.server.render.napari_adapter import HeadlessCanvas
 from napari_cuda.server.render.napari_model import initialise_napari
@@ -117,8 +117,7 @@ def ladder(gl: EglContext, scene: str, out: str, camera: str) -> dict[str, Any]:
     stage.viewer.scene.camera.update(json.loads(camera))
     pictures = {}
     for number, rung in enumerate(LADDER):
-        detail = rung.detail
-        stage.canvas.set_detail(detail.scale, detail.volume_step, detail.nearest)
+        stage.canvas.set_detail(rung.detail)
         pictures[f"rung{number}"] = stage.settle().copy()
     np.savez(out, **pictures)
     stage.canvas.close()
@@ -266,15 +265,15 @@ def detail(gl: EglContext) -> dict[str, Any]:
     add_mri_volume(stage.viewer)
     layer = stage.viewer.layers[0]
     full = stage.settle().copy()
-    stage.canvas.set_detail(0.5, 2.0, True)
+    stage.canvas.set_detail(Detail(0.5, 2.0, True))
     wanted = stage.canvas.needs_draw
     coarse = stage.settle().copy()
     model = [layer.interpolation3d, list(stage.canvas.size_px), list(stage.viewer.canvas.size)]
-    stage.canvas.set_detail(1 / 3, 3.0, True)
+    stage.canvas.set_detail(Detail(1 / 3, 3.0, True))
     stage.settle()
     stage.canvas.set_detail()
     again = stage.settle().copy()
-    stage.canvas.set_detail(0.5, 2.0, True)
+    stage.canvas.set_detail(Detail(0.5, 2.0, True))
     stage.settle()
     layer.interpolation3d = "nearest"
     stage.canvas.set_detail()

@@ -112,6 +112,17 @@ def test_in_bands_the_picture_is_what_it_is_in_one_go(tmp_path: Path) -> None:
     assert all(found["reduced"]), "what moves was drawn in full: there was nothing to finish"
 
 
+def test_a_screenshot_has_the_detail_that_the_user_chose(tmp_path: Path) -> None:
+    """It is what all clients show at rest, in `fast` quality too."""
+    found = probed(tmp_path, "grabbed")
+    assert found["same"] == [True] * 4
+    auto, fast, coarse, full = found["digests"]
+    assert auto == full
+    assert len({full, fast, coarse}) == 3
+    before, _, after = found["asked"]
+    assert (before, after) == (False, True), "what came during a screenshot is nowhere else"
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_two_minutes_of_frames_and_their_stills_cost_the_server_no_memory(tmp_path: Path) -> None:

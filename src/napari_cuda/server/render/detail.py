@@ -92,6 +92,11 @@ class DetailController:
             return FULL
         if moving and self._adapts:
             return self._reduced()
+        return self.at_rest
+
+    @property
+    def at_rest(self) -> Detail:
+        """How a volume is drawn that rests."""
         return (FAST_AT_REST if self.quality == "fast" else FULL).sampled(self.volume_step)
 
     @property

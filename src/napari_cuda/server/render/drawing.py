@@ -138,9 +138,10 @@ class Drawing:
 
     def _set_detail(self, detail: Detail, *, exact: bool) -> None:
         self._canvas.set_pixel_ratio(self._rendering.pixel_ratio)
-        self._canvas.set_detail(detail.scale, detail.volume_step, detail.nearest, exact=exact)
+        self._canvas.set_detail(detail, exact=exact)
 
     def _on_rendering(self) -> None:
         self._detail.quality = self._rendering.quality
         self._detail.volume_step = self._rendering.volume_step
+        self._canvas.detail_at_rest = self._detail.at_rest
         self._canvas.request_draw()

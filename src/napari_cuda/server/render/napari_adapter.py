@@ -120,7 +120,7 @@ class HeadlessCanvas:
         self.under_cursor = UnderCursor(viewer)
         self.tools = Tools(viewer)
         self._slices = Slices(viewer, wake, SOFTWARE if gl.software else HARDWARE, self._seen)
-        self._detail = FULL
+        self._detail = self.detail_at_rest = FULL
         self._own_steps: weakref.WeakKeyDictionary[Volume, float] = weakref.WeakKeyDictionary()
         self._closed = False
         self._depth_changed = True
@@ -325,22 +325,17 @@ class HeadlessCanvas:
         """True if to draw once more takes long, whatever there is to see: hands would wait for it."""
         return len(self._viewer.layers) > MANY_LAYERS
 
-    def set_detail(
-        self, scale: float = 1.0, volume_step: float | None = None, nearest: bool = False, *, exact: bool = True
-    ) -> None:
-        """Draw more coarsely, or (no arguments) in full again; the layer models are not changed.
+    def set_detail(self, detail: Detail = FULL, *, exact: bool = True) -> None:
+        """Draw in this detail from now on; the layer models are not changed.
 
         If not `exact` it is quicker, and a pixel in a hundred thousand may be off by one; this alone asks for no
-        other picture. Raises ValueError if `scale` or `volume_step` is not positive.
+        other picture.
         """
-        if scale <= 0 or (volume_step is not None and volume_step <= 0):
-            raise ValueError(f"detail needs positive values, got scale {scale} and volume step {volume_step}")
         self._backend.exact = exact
-        detail = Detail(scale, volume_step, nearest)
         if detail == self._detail:
             return
         self._detail = detail
-        self._backend.set_scale(scale)
+        self._backend.set_scale(detail.scale)
         self._backend.request_draw()
 
     def request_draw(self) -> None:
@@ -386,10 +381,12 @@ class HeadlessCanvas:
     def grab(self) -> npt.NDArray[np.uint8]:
         """Return the picture with all overlays, (H, W, 4) uint8, as a window would show it once all is there.
 
+        That is in `detail_at_rest`: for others to set.
+
         Owner: render thread, outside of a draw. What the loop still has to draw it still has to.
         """
-        detail, exact, asked = self._detail, self._backend.exact, self._backend.needs_draw
-        self.set_detail()
+        detail, exact, asked = self._detail, self._backend.exact, False
+        self.set_detail(self.detail_at_rest)
         until_s = time.monotonic() + LONGEST_GRAB_S
         width, height = self.physical_size_px
         rgba = np.empty((height, width, 4), np.uint8)
@@ -398,11 +395,12 @@ class HeadlessCanvas:
                 self._slices.wait(min(left_s, 0.5))
                 self._slices.show()
             self._slices.show()
+            asked |= self._backend.needs_draw
             self.draw_into(rgba)
             if not self.needs_draw or time.monotonic() > until_s:
                 break
         self.draw_overlays_into(rgba)
-        self.set_detail(detail.scale, detail.volume_step, detail.nearest, exact=exact)
+        self.set_detail(detail, exact=exact)
         self._backend.needs_draw |= asked
         return rgba
 
