@@ -397,3 +397,24 @@ def test_commands_that_do_not_fit_are_refused_in_one_line(server: ServerProcess)
     with RawClient(server) as raw:
         for name, args, words in wrong:
             assert raw.refusals(m.Command(raw.next_intent(), name, args)) == {name: words}
+
+
+def test_a_step_right_after_a_layer_of_more_dimensions_is_kept(
+    here: RemoteViewer, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The server has not told yet how many there are now. What else follows from a layer is asked of nobody."""
+    axes = here.dims.ndim
+    for number in range(8):
+        size = 200 if number % 2 else 20  # sent before the layer is made, or with it
+        layer = here.add_image(np.zeros((9, *(axes - 3) * (1,), 3, size, size), np.uint8), name="of one more")
+        here.dims.set_current_step(0, 1 + number)
+        if number % 4 > 1:
+            here.sync(60)
+            assert here.dims.ndim == axes + 1
+            assert here.dims.current_step[0] == 1 + number
+        here.layers.remove(layer)
+        if number % 3:
+            here.sync(60)
+            assert here.dims.ndim == axes
+    here.sync(60)
+    assert "refuses" not in capfd.readouterr().err

@@ -331,6 +331,7 @@ class Connected(OpensAndSaves, NewLabelsElsewhere, NoLocalStatus, MeasuredOncePe
         """Give the viewer its session; once, before it is opened."""
         self._session = session
         self.watch_batches()
+        self.follow_layers_within(session.mirror.placing)
         find_layers_quickly(self.layers)
         session.data.board.watch(session.tell_failed)
         self.layers.save = self._save_list

@@ -95,6 +95,11 @@ class LayerListMirror:
         """Send by these what is too large for a command."""
         self._unsent.use(senders)
 
+    @property
+    def sending(self) -> bool:
+        """True while the data of a layer that is here is on its way to the server."""
+        return len(self._unsent) > 0
+
     # --- from the server ----------------------------------------------------------------
 
     def begin(self, states: list[m.LayerState]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import SimpleNamespace
 from typing import Any
 from weakref import ref
@@ -58,6 +58,7 @@ PRIVATE_NAMES: tuple[tuple[Any, str], ...] = (
     (Image, "_calc_data_range"),
     (ViewerModel, "_calc_status_from_cursor"),
     (ViewerModel, "_layer_help_from_mode"),
+    (ViewerModel, "_on_add_layer"),
     (ViewerModel, "_on_layers_change"),
     (ViewerModel, "_update_layers"),
     (ViewerModel(), "_layer_slicer"),
@@ -303,7 +304,27 @@ def show_links(groups: Iterable[Iterable[Layer]], layers: Iterable[Layer]) -> No
             _link_layers._LINKED_LAYERS[one] |= linked - {one}
 
 
-class MeasuredOncePerBatch:
+class DimensionsFollowLayers:
+    """Mixin: a viewer that tells when it changes its dimensions for the layers' sake: nobody asked for that."""
+
+    def follow_layers_within(self, following: Callable[[], AbstractContextManager[None]]) -> None:
+        """Do so within `following()` from now on."""
+        self.layers.following = following  # type: ignore[attr-defined]
+
+    def _following(self) -> AbstractContextManager[None]:
+        following: AbstractContextManager[None] = getattr(self.layers, "following", nullcontext)()  # type: ignore[attr-defined]
+        return following
+
+    def _on_layers_change(self) -> None:
+        with self._following():
+            super()._on_layers_change()  # type: ignore[misc]
+
+    def _on_add_layer(self, event: Any) -> None:
+        with self._following():
+            super()._on_add_layer(event)  # type: ignore[misc]
+
+
+class MeasuredOncePerBatch(DimensionsFollowLayers):
     """Mixin: a viewer that looks at all layers for ranges and units of its dimensions once for many that come or go.
 
     napari does for each of them; while a batch of the list is open here only if there are more or fewer dimensions.
@@ -312,7 +333,7 @@ class MeasuredOncePerBatch:
     def _on_layers_change(self) -> None:
         layers: Any = self.layers  # type: ignore[attr-defined]
         if not getattr(layers, "batched", False) or layers.ndim != self.dims.ndim or not layers:  # type: ignore[attr-defined]
-            super()._on_layers_change()  # type: ignore[misc]
+            super()._on_layers_change()
 
     def _update_layers(self, *, layers: Iterable[Layer] | None = None) -> None:
         if not getattr(self.layers, "batched", False):  # type: ignore[attr-defined]
@@ -331,7 +352,7 @@ class MeasuredOncePerBatch:
 
         def end() -> None:
             try:
-                super(MeasuredOncePerBatch, self)._on_layers_change()  # type: ignore[misc]
+                super(MeasuredOncePerBatch, self)._on_layers_change()
             finally:
                 layers.batched = False
             self._update_layers()

@@ -84,6 +84,9 @@ class UnsentLayers:
     def __contains__(self, layer_id: object) -> bool:
         return layer_id in self._layers
 
+    def __len__(self) -> int:
+        return len(self._layers)
+
     def use(self, senders: Senders) -> None:
         """Send by these."""
         self._senders = senders

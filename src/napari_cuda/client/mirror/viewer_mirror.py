@@ -88,7 +88,7 @@ class ViewerMirror:
         """To be done when what the server told of layers is. Bound: the updates that it keeps for a resumption."""
         self._dims_moving = False
         self._placed = False
-        """A layer was moved here, and dims with it: how far, only the server can tell."""
+        """A layer came, went or was moved here, and dims with it: how far, only the server can tell."""
         self._connect()
 
     def _connect(self) -> None:
@@ -367,7 +367,8 @@ class ViewerMirror:
         return number
 
     def _on_dims(self, _event: Any = None) -> None:
-        if self._layers_fit_dims():
+        # What was asked of layers before is done before this, and these dims fit then; but not if data is on its way.
+        if self._layers_fit_dims() or not (self.busy or self._layers.sending):
             self._note(Scope.DIMS, self._viewer.dims)
 
     def _on_dims_moving(self, _event: Any = None) -> None:
@@ -426,8 +427,8 @@ class ViewerMirror:
 
     @contextmanager
     def placing(self) -> Iterator[None]:
-        """Within this the user moves a layer: what becomes of dims and camera is no wish of the user, but a guess."""
-        self._placed = True
+        """Within this dims follow what the user did to layers: what becomes of them, and of the camera, is a guess."""
+        self._placed |= not self._applying
         with self.showing():
             yield
 
