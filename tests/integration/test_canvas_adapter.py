@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from unittest.mock import patch
 
 import napari
 import numpy as np
@@ -200,6 +201,21 @@ def test_resizing_is_told(window: Window) -> None:
     assert window.adapter.canvas_size_px == (canvas.width(), canvas.height())
     picture = noise(window, seed=3)
     assert np.array_equal(window.show(exact_frame(picture)), picture)
+
+
+def test_a_canvas_that_was_smaller_for_pictures_only_keeps_its_zoom(window: Window) -> None:
+    """A slider came and went with the third dimension, and of the draws in between none was napari's."""
+    viewer = window.viewer
+    viewer.add_image(np.zeros((4, 8, 8), np.uint8))
+    viewer.dims.ndisplay = 3
+    window.settle()
+    height, zoom = window.adapter.canvas_size_px[1], viewer.scene.camera.zoom
+    with patch.multiple(window.adapter._gate, begin=lambda **_: False, end=lambda: False):
+        viewer.dims.ndisplay = 2
+        assert window.adapter.canvas_size_px[1] < height
+    viewer.dims.ndisplay = 3
+    window.settle()
+    assert viewer.scene.camera.zoom == pytest.approx(zoom, rel=1e-6)
 
 
 def test_a_playing_slider_waits_for_its_frame(window: Window) -> None:

@@ -29,8 +29,11 @@ def server(serve_scene: Serve) -> ServerProcess:
 
 @pytest.fixture(scope="module")
 def window(server: ServerProcess) -> Iterator[StreamedViewer]:
-    """The window, connected."""
+    """The window, connected, and the server's canvas as large as its own: with the first size it fits the zoom."""
     with connected_window(server) as viewer:
+        known = viewer._session.loop.state.control.known
+        assert pump_until(viewer, lambda: known(Scope.VIEW)["size"] == list(viewer.canvas.size))
+        viewer.sync(30)
         yield viewer
 
 

@@ -36,6 +36,7 @@ PRIVATE_NAMES = (
     "viewer.window._qt_viewer.canvas.screenshot",
     "viewer.window._qt_viewer.canvas.size",
     "viewer.window._qt_viewer.canvas.camera.on_draw",
+    "viewer.window._qt_viewer.canvas.camera._last_viewbox_size",
     "viewer.window._qt_viewer.canvas.grid_cameras",
     "viewer.window._qt_viewer.canvas.grid_views",
     "viewer.window._qt_viewer.canvas._layer_overlay_to_visual",
@@ -285,6 +286,9 @@ class CanvasAdapter:
             self._on_drawn()
 
     def _resized(self, _event: object) -> None:
+        for camera in (self._canvas.camera, *self._canvas.grid_cameras):
+            # napari keeps the zoom if the size differs from that of its draw before; not all draws here are napari's.
+            camera._last_viewbox_size = (0, 0)
         if self._on_resized is not None:
             self._on_resized(self.own_canvas)
 
