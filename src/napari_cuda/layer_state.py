@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from napari.layers import Layer, Surface
+from napari.layers import Layer, Points, Surface
 
 from napari_cuda import conversion
 from napari_cuda.protocol import messages as m
@@ -49,10 +49,16 @@ def layer_spec(layer: Layer, layer_id: str) -> m.LayerSpec:
         dtype=str(np.dtype(layer.dtype)) if gridded else "",
         # What is empty is nowhere: at the origin it would be a part of the scene.
         extent=[] if np.isnan(extent).all() else np.nan_to_num(extent).tolist(),
+        margin=margin_of(layer),
         rgb=bool(getattr(layer, "rgb", False)),
         level_shapes=[[int(n) for n in level.shape] for level in data] if multiscale and data is not None else [],
         source=str(layer.source.path or ""),
     )
+
+
+def margin_of(layer: Layer) -> float:
+    """Return how far beyond its data a layer is drawn, in data coordinates."""
+    return float(np.max(layer.size, initial=0)) / 2 if isinstance(layer, Points) else 0.0
 
 
 def size_bytes(layer: Layer) -> int:

@@ -16,7 +16,7 @@ from napari.layers.utils._link_layers import get_linked_layers
 
 import napari_cuda
 from differing_elements import EVERY_COLUMN, LAYERS, PLACES
-from integration.conftest import Serve
+from integration.conftest import Connect, Serve
 from napari_cuda.client.headless import RemoteViewer
 from napari_cuda.client.mirror.remote_layers import RemoteLayer
 from napari_cuda.element_values import element_values
@@ -418,3 +418,45 @@ def test_a_step_right_after_a_layer_of_more_dimensions_is_kept(
             assert here.dims.ndim == axes
     here.sync(60)
     assert "refuses" not in capfd.readouterr().err
+
+
+def test_layers_are_moved_right_after_they_were_made(here: RemoteViewer) -> None:
+    before = list(here.layers)
+    for name in ("one", "two", "three"):
+        here.add_image(np.zeros((4, 4), np.uint8), name=name)
+    here.layers.move(here.layers.index("three"), 0)
+    here.layers.remove("two")
+    here.layers.move(here.layers.index("one"), 1)
+    here.sync(60)
+    assert [layer.name for layer in here.layers] == ["three", "one", *(layer.name for layer in before)]
+    for name in ("three", "one"):
+        here.layers.remove(name)
+    here.sync(60)
+    assert list(here.layers) == before
+
+
+def test_home_is_that_of_stock_napari(serve_scene: Serve, connect: Connect) -> None:
+    """Points reach as far as the largest does: also for who did not make them, and once another is the largest."""
+    server = serve_scene("flat", size=(320, 240))
+    here, there, stock = connect(server), connect(server), ViewerModel()
+    places = np.array([[3.0, 4.0], [30.0, 17.0], [9.0, 50.0]])
+    here.layers.clear()
+    for viewer in (here, stock):
+        viewer.add_points(places, size=[2, 20, 7], name="points")
+        viewer.reset_view()
+
+    def same() -> bool:
+        settle(here, there)
+        stock.canvas.size = here.canvas.size
+        found = []
+        for viewer in (stock, here, there):
+            viewer.reset_view()
+            found.append((*viewer.camera.center, viewer.camera.zoom))
+        return found[1:] == [pytest.approx(found[0], rel=1e-6)] * 2
+
+    assert same()
+    zoom = stock.camera.zoom
+    for viewer in (here, stock):
+        viewer.layers["points"].size = 3
+    assert same()
+    assert stock.camera.zoom > 1.1 * zoom

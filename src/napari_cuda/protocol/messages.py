@@ -103,7 +103,8 @@ class Goodbye(Message, frozen=True, tag="session.goodbye"):
 class LayerSpec(msgspec.Struct, frozen=True):
     """What a client needs to build the remote layer. Never pixel data.
 
-    `extent` is [[min …], [max …]] of the data in data coordinates, [] if there is none yet.
+    `extent` is [[min …], [max …]] of the data in data coordinates, [] if there is none yet; what is drawn of it
+    reaches `margin` farther: half the size of the largest point.
     """
 
     layer: str
@@ -112,6 +113,7 @@ class LayerSpec(msgspec.Struct, frozen=True):
     shape: list[int]
     dtype: str
     extent: list[list[float]]
+    margin: float = 0.0
     rgb: bool = False
     level_shapes: list[list[int]] = []
     source: str = ""

@@ -88,8 +88,8 @@ class LayerListMirror:
         viewer.layers.unlink_layers = self._unlink
         self._flush_due = False
         viewer.layers.events.removed.connect(self._on_removed)
-        viewer.layers.events.reordered.connect(self._on_list)
-        viewer.layers.selection.events.connect(self._on_list)
+        viewer.layers.events.reordered.connect(self._on_reordered)
+        viewer.layers.selection.events.connect(self._on_selection)
 
     def use(self, senders: Senders) -> None:
         """Send by these what is too large for a command."""
@@ -324,18 +324,26 @@ class LayerListMirror:
         ids: list[Wire] = [layer.remote_id for layer in found if isinstance(layer, RemoteLayer)]
         return ids if len(ids) == len(found) else None
 
-    def _on_list(self, _event: Any = None) -> None:
+    def _on_reordered(self, _event: Any) -> None:
+        if self._owner.applying:
+            return
+        ids = [layer_id for layer in self._viewer.layers if (layer_id := self._id_there(layer)) is not None]
+        # Those that are there once what was asked before this is done. Else the server says the order.
+        there = {*self._control.known(Scope.SCENE).get("order", []), *self._created} - set(self._removed)
+        if set(ids) == there:
+            self._tell(self._control.set_local(Scope.SCENE, "order", ids))
+
+    def _on_selection(self, _event: Any) -> None:
         if self._owner.applying:
             return
         selection = self._viewer.layers.selection
         active: Any = selection.active
-        ids = [layer_id for layer in self._viewer.layers if (layer_id := self._id_there(layer)) is not None]
         chosen = sorted(layer_id for layer in selection if (layer_id := self._id_there(layer)) is not None)
         changed = self._control.set_local(Scope.SCENE, "selection", chosen)
         changed |= self._control.set_local(Scope.SCENE, "active", self._id_there(active))
-        known: list[str] = self._control.known(Scope.SCENE).get("order", [])
-        if sorted(ids) == sorted(known):  # else layers come or go: the server says the order then
-            changed |= self._control.set_local(Scope.SCENE, "order", ids)
+        self._tell(changed)
+
+    def _tell(self, changed: bool) -> None:
         if changed and not self._flush_due:
             # napari empties a selection before it fills it again: send what comes of it, once.
             self._flush_due = True

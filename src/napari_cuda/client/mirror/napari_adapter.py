@@ -69,11 +69,12 @@ PRIVATE_NAMES: tuple[tuple[Any, str], ...] = (
 class NoLocalData:
     """Mixin: a layer whose data is elsewhere never reads, slices or measures it here.
 
-    Set `remote_extent` ([[min …], [max …]] in data coordinates, or None for the stub's own)
-    and `remote_kind` before the layer's own `__init__` runs.
+    Set `remote_extent` ([[min …], [max …]] in data coordinates, or None for the stub's own),
+    `remote_margin` (what is drawn reaches so much farther) and `remote_kind` before the layer's own `__init__` runs.
     """
 
     remote_extent: npt.NDArray[np.float64] | None
+    remote_margin: float
     remote_kind: str
     _view: dict[str, Any] | None = None
     _corner_pixels: npt.NDArray[np.int_]
@@ -97,10 +98,7 @@ class NoLocalData:
         if self.remote_extent is None:
             extent: npt.NDArray[np.float64] = super()._extent_data_augmented  # type: ignore[misc]
             return extent
-        # Points have a size; where sizes differ nobody here knows the largest.
-        size = getattr(self, "size", None)
-        margin = size / 2 if isinstance(size, (int, float)) else 0.0
-        augmented: npt.NDArray[np.float64] = self._extent_data + np.array([[-margin], [margin]])
+        augmented: npt.NDArray[np.float64] = self._extent_data + np.array([[-1.0], [1.0]]) * self.remote_margin
         return augmented
 
     @property

@@ -80,7 +80,7 @@ class RemoteLayer(RemoteTools, DataElsewhere, FeaturesElsewhere, NoLocalData):
         """Take over what the layer's own constructor will ask for."""
         self.remote_id = spec.layer
         self.remote_kind = spec.kind
-        self.remote_extent = _extent(spec)
+        self.remote_extent, self.remote_margin = _extent(spec), spec.margin
         self._quiet = 1
 
     def built(self) -> None:
@@ -331,7 +331,7 @@ def place(layer: Layer, spec: m.LayerSpec) -> None:
             if shapes != [list(level) for level in _levels(layer)] or np.dtype(remote.dtype) != data[0].dtype:
                 remote.data = data if spec.level_shapes else data[0]
         else:
-            remote.remote_extent = _extent(spec)
+            remote.remote_extent, remote.remote_margin = _extent(spec), spec.margin
         extent_changed(layer)
         layer.events.extent()
 

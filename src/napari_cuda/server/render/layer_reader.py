@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 from napari.layers import Layer
 
 from napari_cuda import conversion
-from napari_cuda.layer_state import kind_of, layer_spec
+from napari_cuda.layer_state import kind_of, layer_spec, margin_of
 from napari_cuda.protocol import messages as m
 from napari_cuda.protocol.layer_rows import PLACEMENT
 from napari_cuda.protocol.properties import layer_properties
@@ -73,6 +74,8 @@ class LayerReader:
         """Return what the layer is now. Raises what napari raises; what was noted then stays noted."""
         if self._spec is None:
             self._spec = layer_spec(self.layer, self._layer_id)
+        elif "size" in self._noted:
+            self._spec = replace(self._spec, margin=margin_of(self.layer))
         # In the table's order: that is the one in which they must be set.
         read = {name: self._read(row) for name, row in self._rows.items() if name in self._noted}
         self._values = self._values | read

@@ -278,12 +278,18 @@ def test_a_script_that_waits_hears_why_and_one_that_is_interrupted_leaves_nothin
     assert owner.names() == ["a", "b", "c"]
 
 
-def test_the_order_is_told_when_both_have_the_same_layers(owner: Owner) -> None:
-    owner.viewer.layers.move(0, 3)
+def test_the_order_is_told_of_the_layers_that_the_server_will_have_by_then(owner: Owner) -> None:
+    layers = owner.viewer.layers
+    layers.move(0, 3)
     assert owner.control.known("scene")["order"] == ["L2", "L3", "L1"]
-    owner.viewer.layers.append(Points(ndim=2))
-    owner.viewer.layers.move(3, 0)
-    assert owner.control.known("scene")["order"] == ["L2", "L3", "L1"]
+    layers.append(Points(ndim=2))
+    assert owner.control.known("scene")["order"] == ["L2", "L3", "L1"], "where it comes is asked with it"
+    layers.move(3, 0)
+    new: Any = layers[0]
+    assert owner.control.known("scene")["order"] == [new.remote_id, "L2", "L3", "L1"]
+    layers.remove(layers[1])
+    layers.move(0, 2)
+    assert owner.control.known("scene")["order"] == ["L3", new.remote_id, "L1"]
 
 
 def test_links_are_asked_for_and_shown_as_the_server_says(owner: Owner) -> None:
